@@ -1,0 +1,13 @@
+/** Time arrives as a parameter, so that tests can stand still. */
+
+export type Clock = {
+  /** The present moment. */
+  now(): Date;
+};
+
+export const systemClock: Clock = { now: () => new Date() };
+
+/** Whole seconds since the epoch, the unit of every OAuth timestamp (RFC 7519 section 2). */
+export function epochSeconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000);
+}

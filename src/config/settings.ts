@@ -1,0 +1,125 @@
+/**
+ * Every environment variable, what it defaults to and what it means, as one table.
+ * `docs/configuration.md` and `.env.example` show the same rows; a test holds all three equal.
+ */
+
+export type Setting = {
+  readonly name: string;
+  readonly fallback: string;
+  readonly meaning: string;
+};
+
+export const settings: readonly Setting[] = [
+  { name: 'PORT', fallback: '3000', meaning: 'Port of the public listener.' },
+  {
+    name: 'HOST',
+    fallback: '127.0.0.1 in embedded mode, else 0.0.0.0',
+    meaning: 'Address of the public listener.',
+  },
+  {
+    name: 'NODE_ENV',
+    fallback: 'none',
+    meaning:
+      'With `production` the server refuses to start on anything meant for development: an http issuer, generated keys, the embedded database, the demo seed.',
+  },
+  {
+    name: 'LATCHKEY_ISSUER',
+    fallback: 'http://localhost:$PORT',
+    meaning: 'The issuer. Every link and endpoint is built from it, never from `Host`.',
+  },
+  {
+    name: 'DATABASE_URL',
+    fallback: 'none: embedded PostgreSQL',
+    meaning: 'PostgreSQL 14 or newer.',
+  },
+  {
+    name: 'REDIS_URL',
+    fallback: 'none',
+    meaning:
+      'Redis 6.2 or newer, or Valkey. Checked at start and shown by `/health/ready`; nothing is kept in it yet.',
+  },
+  {
+    name: 'LATCHKEY_DATA_DIR',
+    fallback: '.latchkey',
+    meaning: 'Embedded database, generated keys, `demo.json`.',
+  },
+  {
+    name: 'LATCHKEY_SEED',
+    fallback: '`demo` in embedded mode, else `none`',
+    meaning: '`demo` or `none`. The demo shop, once per database; refused in production.',
+  },
+  {
+    name: 'LATCHKEY_KEYRING',
+    fallback: 'generated in embedded mode, else required',
+    meaning:
+      '`id:base64key,…`, newest first, 32 bytes each. Seals signing keys, account keys and indexes.',
+  },
+  {
+    name: 'LATCHKEY_COOKIE_KEYS',
+    fallback: 'generated in embedded mode, else required',
+    meaning: 'Two or more secrets of at least 32 bytes, comma-separated, newest first.',
+  },
+  {
+    name: 'LATCHKEY_TRUSTED_PROXIES',
+    fallback: 'none',
+    meaning: 'CIDRs, comma-separated, whose forwarding headers are believed.',
+  },
+  {
+    name: 'LATCHKEY_TLS_CERT',
+    fallback: 'none',
+    meaning: 'File with the certificate chain (PEM): serve HTTPS directly, TLS 1.2 or newer.',
+  },
+  {
+    name: 'LATCHKEY_TLS_KEY',
+    fallback: 'none',
+    meaning: 'File with the private key (PEM) of that certificate.',
+  },
+  {
+    name: 'LATCHKEY_OUTBOUND_ALLOW',
+    fallback: 'none',
+    meaning:
+      'Reserved: hosts or CIDRs that the server may call besides public https. This version calls nobody.',
+  },
+  {
+    name: 'LATCHKEY_WORKERS',
+    fallback: '1',
+    meaning: 'Server processes on this machine, from 1 to 64.',
+  },
+  {
+    name: 'LATCHKEY_OPS_PORT',
+    fallback: '9464',
+    meaning: 'Port of `/metrics`, on loopback only. 0 switches it off.',
+  },
+  {
+    name: 'LATCHKEY_RATE_LIMITS',
+    fallback: 'on',
+    meaning:
+      '`on` or `off`. Reserved for the per-network limits, which this version does not have yet; `off` is refused in production.',
+  },
+  {
+    name: 'LATCHKEY_BOT_CHALLENGE',
+    fallback: 'adaptive',
+    meaning:
+      '`adaptive`, `off` or `always`. Reserved for the proof-of-work challenge, which this version does not have yet.',
+  },
+  {
+    name: 'SMTP_URL',
+    fallback: 'none',
+    meaning: 'Reserved for outgoing mail, which this version does not send yet.',
+  },
+  {
+    name: 'LATCHKEY_MAIL_FROM',
+    fallback: 'none',
+    meaning: 'Reserved for the sender of outgoing mail.',
+  },
+  {
+    name: 'LOG_LEVEL',
+    fallback: 'info',
+    meaning: '`trace`, `debug`, `info`, `warn`, `error` or `silent`.',
+  },
+  {
+    name: 'LOG_FORMAT',
+    fallback: '`pretty` on a terminal, else `json`',
+    meaning: '`json` or `pretty`.',
+  },
+];

@@ -1,0 +1,72 @@
+/**
+ * Access: may A do B to C? Resource servers own their scopes, a client is granted some of them,
+ * staff carry roles, and the admin API asks for one scope an operation.
+ *
+ * Promises: nothing is granted by default; a scope exists only within its resource server.
+ */
+import { newId } from '../../kernel/ids.js';
+import type { Db } from '../../platform/postgres.js';
+import { accessStore, type ResourceServerRow } from './store.js';
+
+export {
+  ADMIN_AUDIENCE,
+  type Administrator,
+  type AdminScope,
+  adminScopes,
+  isRole,
+  mayAdminister,
+  type Role,
+  roles,
+} from './permissions.js';
+export type { ResourceServerRow as ResourceServer } from './store.js';
+
+/** OpenID scopes: they describe the person, not an API (OpenID Connect Core 5.4 and 11). */
+export const identityScopes = ['openid', 'profile', 'email', 'phone', 'offline_access'] as const;
+
+/** A JWT cannot be taken back, so it lives five minutes at most (FAPI 2.0 section 5.3.2.1). */
+export const MAX_JWT_TTL = 300;
+export const MAX_OPAQUE_TTL = 900;
+
+/** What a client may ask for, and for which APIs it speaks. */
+export type ClientRights = {
+  readonly grants: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly audiences: ReadonlySet<string>;
+};
+
+export type ResourceServerDraft = Omit<ResourceServerRow, 'id' | 'accessTokenTtl'> & {
+  readonly accessTokenTtl?: number;
+};
+
+export type Access = ReturnType<typeof createAccess>;
+
+export function createAccess({ db }: { db: Db }) {
+  const store = accessStore(db);
+  return {
+    findResourceServer: (indicator: string) => store.findResourceServer(indicator),
+    listResourceServers: () => store.listResourceServers(),
+
+    /** Adds a resource server; its tokens live no longer than their format allows. */
+    async createResourceServer(draft: ResourceServerDraft): Promise<ResourceServerRow> {
+      const limit = draft.format === 'jwt' ? MAX_JWT_TTL : MAX_OPAQUE_TTL;
+      const row = {
+        ...draft,
+        id: newId(),
+        accessTokenTtl: Math.min(draft.accessTokenTtl ?? limit, limit),
+      };
+      await store.insertResourceServer(row);
+      return row;
+    },
+
+    /** Lets a client speak for a resource server, and so introspect its tokens. */
+    linkClient: (resourceServerId: string, clientId: string) =>
+      store.linkClient(resourceServerId, clientId),
+
+    /** Grants a client exactly these scopes of a resource server. */
+    grantScopes: (clientId: string, resourceServerId: string, scopes: readonly string[]) =>
+      store.setGrant(clientId, resourceServerId, scopes),
+
+    rightsOf: (clientId: string): Promise<ClientRights> => store.rightsOf(clientId),
+
+    addRole: (accountId: string, role: string) => store.addRole(accountId, role),
+  };
+}

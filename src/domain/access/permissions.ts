@@ -1,0 +1,41 @@
+/**
+ * Least privilege for the administration itself: which scope of the admin API an operation
+ * needs, and which roles of staff carry it.
+ */
+
+/** The audience of tokens for the admin API. */
+export const ADMIN_AUDIENCE = 'urn:latchkey:admin';
+
+export const adminScopes = {
+  'users:read': 'See accounts',
+  'users:write': 'Create, change and disable accounts',
+  'clients:read': 'See clients and resource servers',
+  'clients:write': 'Register, change and disable clients and resource servers',
+  'grants:revoke': 'End sessions, grants and tokens',
+  'audit:read': 'Read the audit log',
+  'keys:read': 'See the signing keys',
+  'keys:rotate': 'Rotate the signing keys',
+} as const;
+
+export type AdminScope = keyof typeof adminScopes;
+
+/** Who asks: the operator at the machine, or the bearer of a token for the admin API. */
+export type Administrator =
+  | { readonly kind: 'operator' }
+  | { readonly kind: 'client'; readonly clientId: string; readonly scopes: ReadonlySet<string> };
+
+/** Whether `administrator` may use an operation that needs `scope`. */
+export function mayAdminister(administrator: Administrator, scope: AdminScope): boolean {
+  return administrator.kind === 'operator' || administrator.scopes.has(scope);
+}
+
+export const roles = {
+  support: 'Looks up shoppers, and ends their sessions when they ask for it',
+  admin: 'Runs the shop: accounts, clients, keys',
+} as const;
+
+export type Role = keyof typeof roles;
+
+export function isRole(value: string): value is Role {
+  return Object.hasOwn(roles, value);
+}

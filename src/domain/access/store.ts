@@ -1,0 +1,83 @@
+/** The tables of resource servers, scopes and client grants: the only Prisma in this island. */
+import type { Db } from '../../platform/postgres.js';
+
+export type ResourceServerRow = {
+  readonly id: string;
+  readonly indicator: string;
+  readonly name: string;
+  readonly format: 'opaque' | 'jwt';
+  readonly accessTokenTtl: number;
+  readonly scopes: readonly { readonly name: string; readonly description: string }[];
+};
+
+export function accessStore(db: Db) {
+  return {
+    async findResourceServer(indicator: string): Promise<ResourceServerRow | undefined> {
+      const row = await db.resourceServer.findUnique({
+        where: { indicator },
+        include: { scopes: { orderBy: { name: 'asc' } } },
+      });
+      return row ?? undefined;
+    },
+
+    async listResourceServers(): Promise<ResourceServerRow[]> {
+      return db.resourceServer.findMany({
+        include: { scopes: { orderBy: { name: 'asc' } } },
+        orderBy: { indicator: 'asc' },
+      });
+    },
+
+    async insertResourceServer(row: ResourceServerRow): Promise<void> {
+      await db.resourceServer.create({
+        data: { ...row, scopes: { create: row.scopes.map((scope) => ({ ...scope })) } },
+      });
+    },
+
+    async linkClient(resourceServerId: string, clientId: string): Promise<void> {
+      await db.resourceServerClient.upsert({
+        where: { resourceServerId_clientId: { resourceServerId, clientId } },
+        create: { resourceServerId, clientId },
+        update: {},
+      });
+    },
+
+    async setGrant(
+      clientId: string,
+      resourceServerId: string,
+      scopes: readonly string[],
+    ): Promise<void> {
+      await db.clientGrant.upsert({
+        where: { clientId_resourceServerId: { clientId, resourceServerId } },
+        create: { clientId, resourceServerId, scopes: [...scopes] },
+        update: { scopes: [...scopes] },
+      });
+    },
+
+    async rightsOf(clientId: string) {
+      const [grants, audiences] = await Promise.all([
+        db.clientGrant.findMany({
+          where: { clientId },
+          select: { scopes: true, resourceServer: { select: { indicator: true } } },
+        }),
+        db.resourceServerClient.findMany({
+          where: { clientId },
+          select: { resourceServer: { select: { indicator: true } } },
+        }),
+      ]);
+      return {
+        grants: new Map(
+          grants.map((grant) => [grant.resourceServer.indicator, new Set(grant.scopes)]),
+        ),
+        audiences: new Set(audiences.map((link) => link.resourceServer.indicator)),
+      };
+    },
+
+    async addRole(accountId: string, role: string): Promise<void> {
+      await db.accountRole.upsert({
+        where: { accountId_role: { accountId, role } },
+        create: { accountId, role },
+        update: {},
+      });
+    },
+  };
+}

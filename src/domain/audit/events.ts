@@ -1,0 +1,25 @@
+/**
+ * Every security fact that is recorded, as one table. `docs/audit-events.md` shows the same
+ * rows; a test holds them equal.
+ */
+
+export const auditEvents = {
+  account_created: 'An account was created.',
+  account_disabled: 'An account was disabled; its sessions, grants and tokens ended.',
+  account_enabled: 'A disabled account was enabled again.',
+  client_created: 'A client was registered.',
+  client_disabled: 'A client was disabled; everything issued to it ended.',
+  client_enabled: 'A disabled client was enabled again.',
+  client_secret_issued: 'A client was given a new secret.',
+  access_revoked: 'An administrator ended sessions, tokens or credentials of an account.',
+  sign_in_succeeded: 'Somebody proved to be the owner of an account.',
+  sign_in_refused: 'A sign-in was refused; `details.reason` says why.',
+  consent_granted: 'An account owner allowed a client what it asked for.',
+  consent_refused: 'An account owner refused a client.',
+  token_reuse_detected: 'A used authorization code or refresh token came back; its grant ended.',
+  signing_keys_created: 'The first signing keys were made.',
+  signing_keys_rotated: 'New signing keys were made; the old ones stay published for a while.',
+  demo_seeded: 'The demo shop was put into an empty database.',
+} as const;
+
+export type AuditEventName = keyof typeof auditEvents;

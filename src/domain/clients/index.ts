@@ -1,0 +1,188 @@
+/**
+ * Clients: storefronts, back ends, resource servers, machines and tills, and how they prove
+ * themselves.
+ *
+ * Promises: a secret is 256 random bits, shown once and stored as its SHA-256; at most two live
+ * at a time, so that one can be replaced without an outage; no redirect URI is registered that
+ * an exact match could not protect.
+ */
+import type { Clock } from '../../kernel/clock.js';
+import { digest, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
+import type { Db } from '../../platform/postgres.js';
+import { redirectUriFault } from './redirect-uri.js';
+import { type ClientRow, type ClientSecretRow, clientsStore } from './store.js';
+
+export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
+export type ClientWithSecrets = ClientRow & { readonly secrets: readonly ClientSecretRow[] };
+
+export const MAX_LIVE_SECRETS = 2;
+
+export const authMethods = [
+  'none',
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+] as const;
+export const grantTypes = [
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:device_code',
+] as const;
+export const idTokenAlgs = ['ES256', 'RS256'] as const;
+
+/** What a registration asks for; everything else has a safe default. */
+export type ClientDraft = {
+  readonly id: string;
+  readonly name: string;
+  readonly authMethod: (typeof authMethods)[number];
+  readonly grantTypes: readonly (typeof grantTypes)[number][];
+  readonly applicationType?: 'web' | 'native';
+  readonly firstParty?: boolean;
+  readonly redirectUris?: readonly string[];
+  readonly postLogoutRedirectUris?: readonly string[];
+  readonly webOrigins?: readonly string[];
+  readonly identityScopes?: readonly string[];
+  readonly idTokenAlg?: (typeof idTokenAlgs)[number];
+  readonly requirePushedRequests?: boolean;
+  readonly dpopBoundAccessTokens?: boolean;
+  readonly jwks?: unknown;
+  readonly clientUri?: string;
+  readonly policyUri?: string;
+  readonly tosUri?: string;
+};
+
+export type Clients = ReturnType<typeof createClients>;
+
+export function createClients(parts: { db: Db; clock: Clock; production: boolean }) {
+  const { clock, production } = parts;
+  const store = clientsStore(parts.db);
+
+  return {
+    find: (id: string): Promise<ClientWithSecrets | undefined> => store.find(id),
+    list: (page: { after?: string; limit: number }) => store.list(page),
+
+    /** Why this draft may not be registered, one sentence a fault; empty when it may. */
+    faultsOf: (draft: ClientDraft): string[] => draftFaults(draft, production),
+
+    /** Registers a client; `id-taken` if there is one of that id. */
+    async register(draft: ClientDraft): Promise<'registered' | 'id-taken'> {
+      const inserted = await store.insert({
+        id: draft.id,
+        name: draft.name,
+        firstParty: draft.firstParty ?? false,
+        applicationType: draft.applicationType ?? 'web',
+        authMethod: draft.authMethod,
+        grantTypes: draft.grantTypes,
+        redirectUris: draft.redirectUris ?? [],
+        postLogoutRedirectUris: draft.postLogoutRedirectUris ?? [],
+        webOrigins: draft.webOrigins ?? [],
+        identityScopes: draft.identityScopes ?? [],
+        idTokenAlg: draft.idTokenAlg ?? 'ES256',
+        requirePushedRequests: draft.requirePushedRequests ?? false,
+        dpopBoundAccessTokens: draft.dpopBoundAccessTokens ?? false,
+        jwks: draft.jwks ?? null,
+        clientUri: draft.clientUri ?? null,
+        policyUri: draft.policyUri ?? null,
+        tosUri: draft.tosUri ?? null,
+      });
+      return inserted ? 'registered' : 'id-taken';
+    },
+
+    /** Changes the status and ends everything issued so far. False if there is no such client. */
+    setStatus: (id: string, status: 'active' | 'disabled') => store.setStatus(id, status),
+
+    /**
+     * Makes a secret and returns it this once. Call it in a transaction: the client's row is
+     * held, so two calls at a time cannot both be the second secret.
+     */
+    async issueSecret(
+      clientId: string,
+    ): Promise<
+      | { kind: 'issued'; secretId: string; secret: string }
+      | { kind: 'not-found' }
+      | { kind: 'too-many'; secretIds: readonly string[] }
+    > {
+      if (!(await store.lock(clientId))) return { kind: 'not-found' };
+      const now = clock.now();
+      const live = (await store.listSecrets(clientId)).filter((row) => isLive(row, now));
+      if (live.length >= MAX_LIVE_SECRETS) {
+        return { kind: 'too-many', secretIds: live.map((row) => row.id) };
+      }
+      const secret = newBearerValue();
+      const secretId = newId();
+      await store.insertSecret({ id: secretId, clientId, hash: digest(secret), createdAt: now });
+      return { kind: 'issued', secretId, secret };
+    },
+
+    removeSecret: (clientId: string, secretId: string) => store.deleteSecret(clientId, secretId),
+  };
+}
+
+function isLive(secret: ClientSecretRow, now: Date): boolean {
+  return secret.expiresAt === null || secret.expiresAt > now;
+}
+
+/** Whether `presented` is one of the live secrets; every one is compared, in constant time. */
+export function secretMatches(
+  secrets: readonly ClientSecretRow[],
+  presented: string,
+  now: Date,
+): boolean {
+  const hash = digest(presented);
+  let matches = false;
+  for (const secret of secrets) {
+    const same = sameDigest(secret.hash, hash);
+    if (same && isLive(secret, now)) matches = true;
+  }
+  return matches;
+}
+
+function draftFaults(draft: ClientDraft, production: boolean): string[] {
+  const native = draft.applicationType === 'native';
+  const faults: string[] = [];
+  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{2,99}$/.test(draft.id)) {
+    faults.push('The id must be 3 to 100 letters, digits, dots, dashes or underscores');
+  }
+  if (!draft.name.trim() || draft.name.length > 100 || /\p{Cc}/u.test(draft.name)) {
+    faults.push('The name must be 1 to 100 printable characters');
+  }
+  const usesCode = draft.grantTypes.includes('authorization_code');
+  if (usesCode && !draft.redirectUris?.length) faults.push('A redirect URI is required');
+  if (!usesCode && draft.redirectUris?.length) {
+    faults.push('A redirect URI is of no use without the authorization_code grant');
+  }
+  for (const uri of [...(draft.redirectUris ?? []), ...(draft.postLogoutRedirectUris ?? [])]) {
+    const fault = redirectUriFault(uri, { native, production });
+    if (fault) faults.push(`The redirect URI ${uri} ${fault}`);
+  }
+  for (const origin of draft.webOrigins ?? []) {
+    if (!isOrigin(origin)) faults.push(`${origin} is not a web origin (scheme://host[:port])`);
+  }
+  for (const uri of [draft.clientUri, draft.policyUri, draft.tosUri]) {
+    if (uri !== undefined && !isHttps(uri)) faults.push(`${uri} must be an https address`);
+  }
+  if (draft.grantTypes.includes('client_credentials') && draft.authMethod === 'none') {
+    faults.push('The client_credentials grant needs a client that can authenticate');
+  }
+  if ((draft.authMethod === 'private_key_jwt') !== (draft.jwks !== undefined)) {
+    faults.push('Public keys (jwks) and private_key_jwt belong together');
+  }
+  return faults;
+}
+
+function isOrigin(value: string): boolean {
+  try {
+    return new URL(value).origin === value;
+  } catch {
+    return false;
+  }
+}
+
+function isHttps(value: string): boolean {
+  try {
+    return new URL(value).protocol === 'https:';
+  } catch {
+    return false;
+  }
+}

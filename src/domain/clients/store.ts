@@ -1,0 +1,104 @@
+/** The clients' tables: the only Prisma in this island. */
+import type { Prisma } from '../../generated/prisma/client.js';
+import type { Bytes } from '../../kernel/sealed-box.js';
+import type { Db } from '../../platform/postgres.js';
+
+export type ClientSecretRow = {
+  readonly id: string;
+  readonly hash: Uint8Array;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+};
+
+export type ClientRow = {
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'active' | 'disabled';
+  readonly firstParty: boolean;
+  readonly applicationType: string;
+  readonly authMethod: string;
+  readonly grantTypes: readonly string[];
+  readonly redirectUris: readonly string[];
+  readonly postLogoutRedirectUris: readonly string[];
+  readonly webOrigins: readonly string[];
+  readonly identityScopes: readonly string[];
+  readonly idTokenAlg: string;
+  readonly requirePushedRequests: boolean;
+  readonly dpopBoundAccessTokens: boolean;
+  readonly jwks: unknown;
+  readonly clientUri: string | null;
+  readonly policyUri: string | null;
+  readonly tosUri: string | null;
+  readonly createdAt: Date;
+};
+
+export function clientsStore(db: Db) {
+  return {
+    async find(id: string): Promise<(ClientRow & { secrets: ClientSecretRow[] }) | undefined> {
+      return (
+        (await db.client.findUnique({ where: { id }, include: { secrets: true } })) ?? undefined
+      );
+    },
+
+    async insert(row: Omit<ClientRow, 'status' | 'createdAt'>): Promise<boolean> {
+      const { jwks, ...rest } = row;
+      const { count } = await db.client.createMany({
+        data: [
+          {
+            ...rest,
+            grantTypes: [...row.grantTypes],
+            redirectUris: [...row.redirectUris],
+            postLogoutRedirectUris: [...row.postLogoutRedirectUris],
+            webOrigins: [...row.webOrigins],
+            identityScopes: [...row.identityScopes],
+            ...(jwks ? { jwks: jwks as Prisma.InputJsonValue } : {}),
+          },
+        ],
+        skipDuplicates: true,
+      });
+      return count > 0;
+    },
+
+    async list(page: { after?: string; limit: number }): Promise<ClientRow[]> {
+      return db.client.findMany({
+        orderBy: { id: 'asc' },
+        take: page.limit,
+        ...(page.after ? { where: { id: { gt: page.after } } } : {}),
+      });
+    },
+
+    async setStatus(id: string, status: 'active' | 'disabled'): Promise<boolean> {
+      const changed = await db.$executeRaw`
+        UPDATE clients
+           SET status = ${status}::status,
+               security_epoch = GREATEST(security_epoch + 1,
+                                         extract(epoch FROM clock_timestamp())::int),
+               updated_at = now()
+         WHERE id = ${id}`;
+      return changed > 0;
+    },
+
+    /** Holds the client's row until the transaction ends, so that secrets are counted in turn. */
+    async lock(id: string): Promise<boolean> {
+      const rows = await db.$queryRaw<unknown[]>`SELECT 1 FROM clients WHERE id = ${id} FOR UPDATE`;
+      return rows.length > 0;
+    },
+
+    async listSecrets(clientId: string): Promise<ClientSecretRow[]> {
+      return db.clientSecret.findMany({ where: { clientId }, orderBy: { createdAt: 'asc' } });
+    },
+
+    async insertSecret(row: {
+      id: string;
+      clientId: string;
+      hash: Bytes;
+      createdAt: Date;
+    }): Promise<void> {
+      await db.clientSecret.create({ data: row });
+    },
+
+    async deleteSecret(clientId: string, id: string): Promise<boolean> {
+      return (await db.clientSecret.deleteMany({ where: { id, clientId } })).count > 0;
+    },
+  };
+}

@@ -1,0 +1,132 @@
+/**
+ * Grants: everything the protocol host stores, from browser sessions to tokens.
+ *
+ * Promises: a bearer value is stored as its SHA-256 only; a single-use artifact is spent by one
+ * conditional UPDATE; what belongs to a disabled owner, or is older than the owner's security
+ * epoch, is not found, whoever wrote it and whenever.
+ */
+import { digest } from '../../kernel/ids.js';
+import type { Keyring } from '../../kernel/keyring.js';
+import type { Bytes } from '../../kernel/sealed-box.js';
+import type { Db } from '../../platform/postgres.js';
+import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
+import { packPayload, unpackPayload } from './payload.js';
+import { type ArtifactRow, type Ended, grantsStore } from './store.js';
+
+export type { ArtifactKind, Payload } from './kinds.js';
+export type { Ended } from './store.js';
+
+/** An artifact that still counts. */
+export type Artifact = {
+  readonly kind: ArtifactKind;
+  readonly idHash: Bytes;
+  /** With `consumed` (seconds) when it was spent. */
+  readonly payload: Payload;
+  /** The grant it hangs on; it has the same owner and is alive as well. */
+  readonly grant: Payload | undefined;
+};
+
+/** The value that was presented, or its digest where only that is known. */
+export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
+
+export type Grants = ReturnType<typeof createGrants>;
+
+const text = (value: unknown): string | undefined =>
+  typeof value === 'string' && value !== '' ? value : undefined;
+const seconds = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isFinite(value) ? Math.floor(value) : undefined;
+
+export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
+  const store = grantsStore(db);
+  const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
+
+  // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
+  const userCodeHashes = (userCode: string): readonly Bytes[] =>
+    keyring.blindIndexes('user-code', userCode).map(({ index }) => index);
+
+  const present = (row: ArtifactRow | undefined, id?: string): Artifact | undefined => {
+    if (!row || (row.expired && !outlivesExpiry(row.kind))) return undefined;
+    // A gravestone: ended for good, unlike a spent token, which must be known when it comes back.
+    if (row.kind === 'Session' && row.consumedAt !== null) return undefined;
+    const payload = unpackPayload(keyring, row.kind, id, row);
+    if (row.consumedAt !== null) payload.consumed = row.consumedAt;
+    return {
+      kind: row.kind,
+      idHash: new Uint8Array(row.idHash),
+      payload,
+      grant: row.grantPayload ? { ...row.grantPayload, kind: 'Grant' } : undefined,
+    };
+  };
+
+  return {
+    /** The artifact of any kind that `id` is the value of, if it still counts. */
+    async find(id: string): Promise<Artifact | undefined> {
+      return present(await store.find(digest(id)), id);
+    },
+
+    async findSessionByUid(uid: string): Promise<Artifact | undefined> {
+      return present(await store.findByUid(uid));
+    },
+
+    async findByUserCode(userCode: string): Promise<Artifact | undefined> {
+      for (const hash of userCodeHashes(userCode)) {
+        const row = await store.findByUserCode(hash);
+        if (row) return present(row);
+      }
+      return undefined;
+    },
+
+    /**
+     * Stores an artifact for `ttlSeconds` of database time.
+     *
+     * @param authAt seconds; when its owner logged in, if the payload does not say so itself
+     */
+    async save(
+      kind: ArtifactKind,
+      key: ArtifactKey,
+      payload: Payload,
+      ttlSeconds: number,
+      authAt?: number | undefined,
+    ): Promise<void> {
+      const issuedAt = seconds(payload.iat) ?? 0;
+      const grantId = text(payload.grantId);
+      const userCode = text(payload.userCode);
+      const owned = kind !== 'Interaction' && kind !== 'PushedAuthorizationRequest';
+      await store.save({
+        kind,
+        idHash: hashOf(key),
+        ...packPayload(keyring, kind, 'id' in key ? key.id : undefined, payload),
+        accountId: (owned && text(payload.accountId)) || null,
+        clientId: text(payload.clientId) ?? null,
+        grantHash: owned && grantId ? digest(grantId) : null,
+        uid: kind === 'Session' ? (text(payload.uid) ?? null) : null,
+        userCodeHash: userCode ? (userCodeHashes(userCode)[0] ?? null) : null,
+        authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
+        issuedAt,
+        ttlSeconds,
+      });
+    },
+
+    /** Spends a single-use artifact. False: it was spent before, or is gone. */
+    spend: (key: ArtifactKey): Promise<boolean> => store.spend(hashOf(key)),
+
+    /** Remembers a one-time value (assertion or proof `jti`). False: it was seen before. */
+    claimOnce: (value: string, ttlSeconds: number): Promise<boolean> =>
+      store.claim(digest(value), ttlSeconds),
+
+    async remove(kind: ArtifactKind, key: ArtifactKey): Promise<void> {
+      if (kind === 'Session') await store.bury(hashOf(key));
+      else await store.remove(hashOf(key));
+    },
+
+    /** Ends every token and code that hangs on a grant. */
+    removeByGrant: (grantId: string): Promise<void> => store.removeByGrant(digest(grantId)),
+
+    /** Ends what an account has; call it in the transaction that raises its epoch. */
+    endAccount: (accountId: string, what: { sessions: boolean; tokens: boolean }): Promise<Ended> =>
+      store.removeByAccount(accountId, what),
+
+    /** Removes one batch of what expired long enough ago; returns its size. */
+    purgeExpired: (limit: number): Promise<number> => store.purge(limit),
+  };
+}

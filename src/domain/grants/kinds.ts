@@ -1,0 +1,42 @@
+/**
+ * The kinds of artifact the protocol host stores, and how each is kept. What could show a
+ * person or a bearer value in a dump is sealed: under a key that only the bearer's own value
+ * gives where that value is always at hand, under the keyring where it is not.
+ */
+
+export type ArtifactKind =
+  | 'Session'
+  | 'Interaction'
+  | 'Grant'
+  | 'AuthorizationCode'
+  | 'AccessToken'
+  | 'ClientCredentials'
+  | 'RefreshToken'
+  | 'DeviceCode'
+  | 'BackchannelAuthenticationRequest'
+  | 'PushedAuthorizationRequest'
+  | 'ReplayDetection'
+  | 'InitialAccessToken'
+  | 'RegistrationAccessToken'
+  | 'PreAuthorizedCode';
+
+/** What the host hands over: JSON with a handful of names this island understands. */
+export type Payload = Record<string, unknown>;
+
+const keeping: Partial<Record<ArtifactKind, 'sealed-by-id' | 'sealed-by-keyring'>> = {
+  // Authorization parameters: login_hint is an e-mail address, `session.cookie` a session id.
+  Interaction: 'sealed-by-id',
+  PushedAuthorizationRequest: 'sealed-by-id',
+  // Found by user code as well, so the id is not always known.
+  DeviceCode: 'sealed-by-keyring',
+  BackchannelAuthenticationRequest: 'sealed-by-keyring',
+};
+
+export function keepingOf(kind: ArtifactKind): 'plain' | 'sealed-by-id' | 'sealed-by-keyring' {
+  return keeping[kind] ?? 'plain';
+}
+
+/** Found even when expired: a pushed request is still spent after its sixty seconds. */
+export function outlivesExpiry(kind: ArtifactKind): boolean {
+  return kind === 'PushedAuthorizationRequest';
+}

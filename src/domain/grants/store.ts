@@ -1,0 +1,168 @@
+/**
+ * The artifacts' table: the only Prisma in this island. The statements are written out because
+ * they are the hot path and because each single-use rule is one conditional statement.
+ */
+import { Prisma } from '../../generated/prisma/client.js';
+import type { Bytes } from '../../kernel/sealed-box.js';
+import type { Db } from '../../platform/postgres.js';
+import type { ArtifactKind, Payload } from './kinds.js';
+
+export type ArtifactRow = {
+  readonly kind: ArtifactKind;
+  readonly idHash: Uint8Array;
+  readonly payload: Payload | null;
+  readonly sealedPayload: Uint8Array | null;
+  readonly consumedAt: number | null;
+  readonly expired: boolean;
+  /** The grant it hangs on, when it hangs on one. */
+  readonly grantPayload: Payload | null;
+};
+
+export type NewArtifact = {
+  readonly kind: ArtifactKind;
+  readonly idHash: Bytes;
+  readonly payload: Payload | null;
+  readonly sealedPayload: Bytes | null;
+  readonly accountId: string | null;
+  readonly clientId: string | null;
+  readonly grantHash: Bytes | null;
+  readonly uid: string | null;
+  readonly userCodeHash: Bytes | null;
+  readonly authAt: number;
+  readonly issuedAt: number;
+  readonly ttlSeconds: number;
+};
+
+/** What a mass revocation ended, by kind; only what was still alive is counted. */
+export type Ended = { readonly sessions: number; readonly grants: number; readonly tokens: number };
+
+// One statement answers "what is this, and does it still count?": the artifact, the grant it
+// hangs on, its owner and its client. A row whose owner or client is gone, disabled or has
+// raised the epoch since is as good as not there, whenever and by whomever it was written.
+const LIVE = Prisma.sql`
+  SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
+         extract(epoch FROM a.consumed_at)::int AS "consumedAt",
+         a.expires_at <= now() AS expired,
+         g.payload AS "grantPayload"
+    FROM artifacts a
+    LEFT JOIN artifacts g ON g.id_hash = a.grant_hash AND g.kind = 'Grant'
+    LEFT JOIN accounts u ON u.id = a.account_id
+    LEFT JOIN clients c ON c.id = a.client_id
+   WHERE (a.account_id IS NULL
+          OR (u.status = 'active'
+              AND (a.grant_hash IS NOT NULL OR a.auth_at > u.security_epoch)
+              AND (a.kind <> 'Session' OR a.auth_at > u.session_epoch)))
+     AND (a.client_id IS NULL
+          OR (c.status = 'active' AND a.issued_at > c.security_epoch))
+     AND (a.grant_hash IS NULL
+          OR (g.expires_at > now()
+              AND g.consumed_at IS NULL
+              AND g.account_id IS NOT DISTINCT FROM a.account_id
+              AND (u.id IS NULL OR g.auth_at > u.security_epoch)))`;
+
+export function grantsStore(db: Db) {
+  const first = (rows: ArtifactRow[]): ArtifactRow | undefined => rows[0];
+  return {
+    async find(idHash: Bytes): Promise<ArtifactRow | undefined> {
+      return first(await db.$queryRaw<ArtifactRow[]>`${LIVE} AND a.id_hash = ${idHash}`);
+    },
+
+    async findByUid(uid: string): Promise<ArtifactRow | undefined> {
+      return first(await db.$queryRaw<ArtifactRow[]>`${LIVE} AND a.uid = ${uid}`);
+    },
+
+    async findByUserCode(userCodeHash: Bytes): Promise<ArtifactRow | undefined> {
+      return first(
+        await db.$queryRaw<ArtifactRow[]>`${LIVE} AND a.user_code_hash = ${userCodeHash}`,
+      );
+    },
+
+    /**
+     * Writes or rewrites an artifact. A row that was spent or ended is never brought back: a
+     * browser's request in flight saves its session again after the log-out that ended it.
+     */
+    async save(row: NewArtifact): Promise<void> {
+      await db.$executeRaw`
+        INSERT INTO artifacts AS a
+               (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, uid,
+                user_code_hash, auth_at, issued_at, expires_at)
+        VALUES (${row.idHash}, ${row.kind}, ${row.payload ? JSON.stringify(row.payload) : null}::jsonb,
+                ${row.sealedPayload}, ${row.accountId}::uuid, ${row.clientId}, ${row.grantHash},
+                ${row.uid}, ${row.userCodeHash}, ${row.authAt}, ${row.issuedAt},
+                now() + make_interval(secs => ${row.ttlSeconds}))
+        ON CONFLICT (id_hash) DO UPDATE
+           SET payload = excluded.payload, sealed_payload = excluded.sealed_payload,
+               account_id = excluded.account_id, client_id = excluded.client_id,
+               grant_hash = excluded.grant_hash, uid = excluded.uid,
+               user_code_hash = excluded.user_code_hash, auth_at = excluded.auth_at,
+               expires_at = excluded.expires_at
+         WHERE a.kind = excluded.kind AND a.consumed_at IS NULL`;
+    },
+
+    /** Spends a single-use artifact; false when somebody else already has. */
+    async spend(idHash: Bytes): Promise<boolean> {
+      const changed = await db.$executeRaw`
+        UPDATE artifacts SET consumed_at = now()
+         WHERE id_hash = ${idHash} AND consumed_at IS NULL AND expires_at > now()`;
+      return changed > 0;
+    },
+
+    /** Takes a value for the first time until it expires; false when it was taken already. */
+    async claim(idHash: Bytes, ttlSeconds: number): Promise<boolean> {
+      const changed = await db.$executeRaw`
+        INSERT INTO artifacts AS a (id_hash, kind, payload, auth_at, issued_at, expires_at)
+        VALUES (${idHash}, 'ReplayDetection', '{}'::jsonb, 0, 0,
+                now() + make_interval(secs => ${ttlSeconds}))
+        ON CONFLICT (id_hash) DO UPDATE SET expires_at = excluded.expires_at
+         WHERE a.kind = 'ReplayDetection' AND a.expires_at <= now()`;
+      return changed > 0;
+    },
+
+    async remove(idHash: Bytes): Promise<void> {
+      await db.$executeRaw`DELETE FROM artifacts WHERE id_hash = ${idHash}`;
+    },
+
+    /** Ends a session but keeps its row as a gravestone until it expires (see `save`). */
+    async bury(idHash: Bytes): Promise<void> {
+      await db.$executeRaw`
+        UPDATE artifacts SET consumed_at = now(), uid = NULL, payload = '{}'::jsonb
+         WHERE id_hash = ${idHash}`;
+    },
+
+    async removeByGrant(grantHash: Bytes): Promise<void> {
+      await db.$executeRaw`DELETE FROM artifacts WHERE grant_hash = ${grantHash}`;
+    },
+
+    async removeByAccount(
+      accountId: string,
+      what: { sessions: boolean; tokens: boolean },
+    ): Promise<Ended> {
+      const rows = await db.$queryRaw<{ kind: ArtifactKind; alive: number }[]>`
+        WITH gone AS (
+          DELETE FROM artifacts
+           WHERE account_id = ${accountId}::uuid
+             AND ((kind = 'Session' AND ${what.sessions}) OR (kind <> 'Session' AND ${what.tokens}))
+          RETURNING kind, consumed_at IS NULL AND expires_at > now() AS alive)
+        SELECT kind, count(*) FILTER (WHERE alive)::int AS alive FROM gone GROUP BY kind`;
+      const count = (...kinds: ArtifactKind[]) =>
+        rows.filter((row) => kinds.includes(row.kind)).reduce((sum, row) => sum + row.alive, 0);
+      return {
+        sessions: count('Session'),
+        grants: count('Grant'),
+        tokens: count('AccessToken', 'RefreshToken'),
+      };
+    },
+
+    /** Deletes up to `limit` rows that expired over an hour ago; returns how many. */
+    async purge(limit: number): Promise<number> {
+      return db.$executeRaw`
+        DELETE FROM artifacts
+         WHERE id_hash IN (
+           SELECT id_hash FROM artifacts
+            WHERE expires_at < now() - interval '1 hour'
+            ORDER BY expires_at
+            LIMIT ${limit}
+              FOR UPDATE SKIP LOCKED)`;
+    },
+  };
+}

@@ -1,0 +1,107 @@
+/**
+ * Identity: who somebody is. Accounts of shoppers and staff, the names they log in with, their
+ * status, and the security epoch that ends everything older than itself.
+ *
+ * Promises: a name belongs to one account whatever its spelling; personal data is sealed under
+ * the account's own key and found through a blind index only; epochs never go back.
+ */
+import { newId } from '../../kernel/ids.js';
+import type { Keyring } from '../../kernel/keyring.js';
+import type { Db } from '../../platform/postgres.js';
+import { canonicalLogin } from './login-name.js';
+import {
+  newAccountKey,
+  openAccountKey,
+  openPerson,
+  type Profile,
+  sealPerson,
+} from './personal-data.js';
+import { type AccountRow, identityStore } from './store.js';
+
+export { canonicalLogin, isEmailAddress, maskEmail } from './login-name.js';
+export type { Profile } from './personal-data.js';
+export type { AccountRow as Account } from './store.js';
+
+/** An account with its personal data in clear; both are empty once its key was destroyed. */
+export type Person = AccountRow & {
+  readonly email: string | undefined;
+  readonly profile: Profile;
+};
+
+export type Identity = ReturnType<typeof createIdentity>;
+
+const LOGIN_INDEX = 'login-name-index';
+
+export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
+  const store = identityStore(db);
+  const indexesOf = (login: string) => keyring.blindIndexes(LOGIN_INDEX, canonicalLogin(login));
+
+  return {
+    /** Creates an account; call it in a transaction, the name is locked until that ends. */
+    async createAccount(input: {
+      kind: 'shopper' | 'staff';
+      email: string;
+      emailVerified: boolean;
+      profile: Profile;
+    }): Promise<{ kind: 'created'; id: string } | { kind: 'name-taken' }> {
+      const indexes = indexesOf(input.email);
+      const newest = indexes[0];
+      if (!newest) throw new Error('The keyring is empty');
+      const oldest = indexes[indexes.length - 1] ?? newest;
+      await store.lockName(oldest.index);
+      if (await store.findByIndexes(indexes.map(({ index }) => index))) {
+        return { kind: 'name-taken' };
+      }
+      const id = newId();
+      const { key, wrapped } = newAccountKey(keyring, id);
+      await store.insert({
+        id,
+        kind: input.kind,
+        emailVerified: input.emailVerified,
+        ...sealPerson(key, id, { email: input.email.trim(), profile: input.profile }),
+        wrappedKey: wrapped,
+        loginName: newest,
+      });
+      return { kind: 'created', id };
+    },
+
+    /** The account a login name belongs to, whatever its case, spacing or Unicode form. */
+    async findByLogin(login: string): Promise<AccountRow | undefined> {
+      return store.findByIndexes(indexesOf(login).map(({ index }) => index));
+    },
+
+    findAccount: (id: string) => store.find(id),
+
+    /** An account with its personal data opened. */
+    async findPerson(id: string): Promise<Person | undefined> {
+      const row = await store.findPerson(id);
+      if (!row) return undefined;
+      const { sealedEmail, sealedProfile, key, ...account } = row;
+      if (!key) return { ...account, email: undefined, profile: {} };
+      const opened = openPerson(openAccountKey(keyring, id, key.wrapped), id, {
+        sealedEmail,
+        sealedProfile,
+      });
+      return { ...account, ...opened };
+    },
+
+    listAccounts: (page: { after?: string; limit: number }) => store.list(page),
+
+    /** Ends every log-in so far and all that came of it. False when there is no such account. */
+    async raiseSecurityEpoch(id: string): Promise<boolean> {
+      return (await store.raiseSecurityEpoch(id)) > 0;
+    },
+
+    /** Ends every browser session so far, and nothing else. */
+    async raiseSessionEpoch(id: string): Promise<boolean> {
+      return (await store.raiseSessionEpoch(id)) > 0;
+    },
+
+    setStatus: (id: string, status: 'active' | 'disabled') => store.setStatus(id, status),
+
+    holdForSignIn: (id: string) => store.holdForSignIn(id),
+
+    /** Destroys the account's key and its index entries: nobody can read or find it any more. */
+    forgetPerson: (id: string) => store.deleteKey(id),
+  };
+}

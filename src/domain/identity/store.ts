@@ -1,0 +1,149 @@
+/** The accounts' tables: the only Prisma in this island. */
+import type { Bytes } from '../../kernel/sealed-box.js';
+import type { Db } from '../../platform/postgres.js';
+
+export type AccountRow = {
+  readonly id: string;
+  readonly kind: 'shopper' | 'staff';
+  readonly status: 'active' | 'disabled';
+  readonly securityEpoch: number;
+  readonly sessionEpoch: number;
+  readonly emailVerified: boolean;
+  readonly createdAt: Date;
+};
+
+const columns = {
+  id: true,
+  kind: true,
+  status: true,
+  securityEpoch: true,
+  sessionEpoch: true,
+  emailVerified: true,
+  createdAt: true,
+} as const;
+
+export type IdentityStore = ReturnType<typeof identityStore>;
+
+export function identityStore(db: Db) {
+  return {
+    async insert(row: {
+      id: string;
+      kind: 'shopper' | 'staff';
+      emailVerified: boolean;
+      sealedEmail: Bytes;
+      sealedProfile: Bytes;
+      wrappedKey: Bytes;
+      loginName: { index: Bytes; keyId: string };
+    }): Promise<void> {
+      await db.account.create({
+        data: {
+          id: row.id,
+          kind: row.kind,
+          emailVerified: row.emailVerified,
+          sealedEmail: row.sealedEmail,
+          sealedProfile: row.sealedProfile,
+          key: { create: { wrapped: row.wrappedKey } },
+          loginNames: { create: row.loginName },
+        },
+      });
+    },
+
+    /**
+     * Two sign-ups for one name wait for each other here, for the rest of the transaction. The
+     * unique index alone would do, but not across a keyring rotation, when one name may have
+     * two index values.
+     */
+    async lockName(index: Bytes): Promise<void> {
+      const key = Buffer.from(index).readBigInt64BE(0);
+      await db.$executeRaw`SELECT pg_advisory_xact_lock(${key})`;
+    },
+
+    async findByIndexes(indexes: readonly Bytes[]): Promise<AccountRow | undefined> {
+      const found = await db.loginName.findFirst({
+        where: { index: { in: [...indexes] } },
+        select: { account: { select: columns } },
+      });
+      return found?.account;
+    },
+
+    async find(id: string): Promise<AccountRow | undefined> {
+      return (await db.account.findUnique({ where: { id }, select: columns })) ?? undefined;
+    },
+
+    async findPerson(id: string) {
+      const row = await db.account.findUnique({
+        where: { id },
+        select: {
+          ...columns,
+          sealedEmail: true,
+          sealedProfile: true,
+          key: { select: { wrapped: true } },
+        },
+      });
+      return row ?? undefined;
+    },
+
+    async list(page: { after?: string; limit: number }): Promise<AccountRow[]> {
+      return db.account.findMany({
+        select: columns,
+        orderBy: { id: 'asc' },
+        take: page.limit,
+        ...(page.after ? { where: { id: { gt: page.after } } } : {}),
+      });
+    },
+
+    /** Raises an epoch by database time and never back; zero rows when there is no account. */
+    async raiseSecurityEpoch(id: string): Promise<number> {
+      return db.$executeRaw`
+        UPDATE accounts
+           SET security_epoch = GREATEST(security_epoch + 1, session_epoch,
+                                         extract(epoch FROM clock_timestamp())::int),
+               updated_at = now()
+         WHERE id = ${id}::uuid`;
+    },
+
+    async raiseSessionEpoch(id: string): Promise<number> {
+      return db.$executeRaw`
+        UPDATE accounts
+           SET session_epoch = GREATEST(session_epoch + 1, security_epoch,
+                                        extract(epoch FROM clock_timestamp())::int),
+               updated_at = now()
+         WHERE id = ${id}::uuid`;
+    },
+
+    async setStatus(id: string, status: 'active' | 'disabled'): Promise<void> {
+      await db.account.update({ where: { id }, data: { status } });
+    },
+
+    /**
+     * Holds the account still until the transaction ends (a revocation waits, or is waited
+     * for), and gives the moment a log-in proven now counts from.
+     */
+    async holdForSignIn(
+      id: string,
+    ): Promise<{ status: string; securityEpoch: number; provenAt: number } | undefined> {
+      const rows = await db.$queryRaw<
+        { status: string; security_epoch: number; proven_at: number }[]
+      >`
+        SELECT status::text, security_epoch,
+               GREATEST(extract(epoch FROM clock_timestamp())::int,
+                        security_epoch + 1, session_epoch + 1) AS proven_at
+          FROM accounts
+         WHERE id = ${id}::uuid
+           FOR SHARE`;
+      const row = rows[0];
+      return (
+        row && {
+          status: row.status,
+          securityEpoch: row.security_epoch,
+          provenAt: row.proven_at,
+        }
+      );
+    },
+
+    async deleteKey(id: string): Promise<void> {
+      await db.accountKey.deleteMany({ where: { accountId: id } });
+      await db.loginName.deleteMany({ where: { accountId: id } });
+    },
+  };
+}

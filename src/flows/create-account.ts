@@ -1,0 +1,62 @@
+/** An operator or the seed creates an account with a password. */
+import type { Role } from '../domain/access/index.js';
+import type { Actor, Origin } from '../domain/audit/index.js';
+import { MAX_LENGTH, MIN_LENGTH, passwordFault } from '../domain/credentials/index.js';
+import { isEmailAddress, type Profile } from '../domain/identity/index.js';
+import type { FlowParts } from './domain.js';
+
+export type CreateAccountResult =
+  | { readonly kind: 'created'; readonly accountId: string }
+  | { readonly kind: 'name-taken' }
+  | { readonly kind: 'invalid'; readonly faults: readonly string[] };
+
+export type CreateAccount = (input: {
+  readonly accountKind: 'shopper' | 'staff';
+  readonly email: string;
+  readonly emailVerified: boolean;
+  readonly password: string;
+  readonly profile: Profile;
+  readonly roles: readonly Role[];
+  readonly actor: Actor;
+  readonly origin?: Origin;
+}) => Promise<CreateAccountResult>;
+
+export function createCreateAccount({ domain, transact }: FlowParts): CreateAccount {
+  return async (input) => {
+    const faults: string[] = [];
+    if (!isEmailAddress(input.email)) faults.push('That is not an e-mail address');
+    const fault = passwordFault(input.password);
+    if (fault === 'too-short') {
+      faults.push(`The password must have at least ${MIN_LENGTH} characters`);
+    }
+    if (fault === 'too-long') {
+      faults.push(`The password must have at most ${MAX_LENGTH} characters`);
+    }
+    if (input.roles.length > 0 && input.accountKind !== 'staff') {
+      faults.push('Only staff carry roles');
+    }
+    if (faults.length > 0) return { kind: 'invalid', faults };
+
+    const hash = await domain.credentials.hashPassword(input.password);
+    return transact(async ({ identity, credentials, access, audit }) => {
+      const created = await identity.createAccount({
+        kind: input.accountKind,
+        email: input.email,
+        emailVerified: input.emailVerified,
+        profile: input.profile,
+      });
+      if (created.kind === 'name-taken') return { kind: 'name-taken' };
+      await credentials.setPasswordHash(created.id, hash);
+      for (const role of input.roles) await access.addRole(created.id, role);
+      await audit.record({
+        event: 'account_created',
+        result: 'success',
+        actor: input.actor,
+        subjectId: created.id,
+        ...(input.origin ? { origin: input.origin } : {}),
+        details: { kind: input.accountKind, roles: input.roles.join(' ') },
+      });
+      return { kind: 'created', accountId: created.id };
+    });
+  };
+}

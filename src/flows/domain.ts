@@ -1,0 +1,23 @@
+/** What flows are given: every island, and the way to bind them all to one transaction. */
+import type { Access } from '../domain/access/index.js';
+import type { Audit } from '../domain/audit/index.js';
+import type { Clients } from '../domain/clients/index.js';
+import type { Credentials } from '../domain/credentials/index.js';
+import type { Grants } from '../domain/grants/index.js';
+import type { Identity } from '../domain/identity/index.js';
+import type { Keys } from '../domain/keys/index.js';
+
+export type Domain = {
+  readonly identity: Identity;
+  readonly credentials: Credentials;
+  readonly clients: Clients;
+  readonly access: Access;
+  readonly grants: Grants;
+  readonly keys: Keys;
+  readonly audit: Audit;
+};
+
+/** Runs `work` with all islands bound to one transaction. */
+export type Transact = <T>(work: (domain: Domain) => Promise<T>) => Promise<T>;
+
+export type FlowParts = { readonly domain: Domain; readonly transact: Transact };

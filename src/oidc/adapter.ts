@@ -1,0 +1,152 @@
+/**
+ * oidc-provider's storage, on the grants island. Three things matter here: one read answers for
+ * every token model and brings the grant along; `consume` is a conditional UPDATE whose loser
+ * gets `invalid_grant`; ids reach the database as digests only.
+ */
+import { randomBytes } from 'node:crypto';
+import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
+import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/grants/index.js';
+import { digest } from '../kernel/ids.js';
+import type { Bytes } from '../kernel/sealed-box.js';
+import { guarded } from './errors.js';
+
+// For the kinds that the host may store without an end.
+const A_YEAR = 365 * 24 * 3600;
+
+type RequestContext = NonNullable<typeof Provider.ctx>;
+
+/**
+ * Sessions found by uid and device codes found by user code come back without their bearer
+ * value, but the host needs a name to save them under. The name is the digest, under a prefix
+ * drawn when the process starts: nobody outside can present one.
+ */
+const HANDLE = `${randomBytes(24).toString('base64url')}.`;
+
+function handleOf(idHash: Bytes): string {
+  return HANDLE + Buffer.from(idHash).toString('base64url');
+}
+
+function keyOf(id: string): ArtifactKey {
+  return id.startsWith(HANDLE)
+    ? { idHash: new Uint8Array(Buffer.from(id.slice(HANDLE.length), 'base64url')) }
+    : { id };
+}
+
+/**
+ * What one request has already read. An introspection asks for the same value as three kinds of
+ * token and then for its grant: one round trip. Anything written forgets all of it, and the next
+ * request starts with nothing, so a revocation is seen by the very next request everywhere.
+ */
+const memos = new WeakMap<RequestContext, Map<string, Promise<Found | undefined>>>();
+type Found = Pick<Artifact, 'kind' | 'payload'>;
+
+function memo(): Map<string, Promise<Found | undefined>> | undefined {
+  const ctx = Provider.ctx;
+  if (!ctx) return undefined;
+  let known = memos.get(ctx);
+  if (!known) {
+    known = new Map();
+    memos.set(ctx, known);
+  }
+  return known;
+}
+
+function forget(): void {
+  const ctx = Provider.ctx;
+  if (ctx) memos.delete(ctx);
+}
+
+function lookUp(grants: Grants, id: string): Promise<Found | undefined> {
+  const known = memo();
+  const key = Buffer.from(digest(id)).toString('base64url');
+  const before = known?.get(key);
+  if (before) return before;
+  const reading = grants.find(id).then((artifact) => {
+    const grantId = artifact?.payload.grantId;
+    if (artifact?.grant && typeof grantId === 'string') {
+      const grantKey = Buffer.from(digest(grantId)).toString('base64url');
+      known?.set(grantKey, Promise.resolve({ kind: 'Grant', payload: artifact.grant }));
+    }
+    return artifact;
+  });
+  known?.set(key, reading);
+  return reading;
+}
+
+/** When the person behind this request logged in: what a new grant's life hangs on. */
+function loginTime(): number | undefined {
+  const session = Provider.ctx?.oidc?.session;
+  return session?.accountId ? session.loginTs : undefined;
+}
+
+function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
+  const asPayload = (payload: Record<string, unknown>, jti: string): AdapterPayload =>
+    ({ ...payload, jti }) as AdapterPayload;
+
+  return {
+    async find(id) {
+      const found = await guarded(() => lookUp(grants, id));
+      return found?.kind === kind ? asPayload(found.payload, id) : undefined;
+    },
+
+    async findByUid(uid) {
+      const found = await guarded(() => grants.findSessionByUid(uid));
+      return found?.kind === kind ? asPayload(found.payload, handleOf(found.idHash)) : undefined;
+    },
+
+    async findByUserCode(userCode) {
+      const found = await guarded(() => grants.findByUserCode(userCode));
+      if (found?.kind !== kind) return undefined;
+      return asPayload({ ...found.payload, userCode }, handleOf(found.idHash));
+    },
+
+    async upsert(id, payload, expiresIn) {
+      forget();
+      const authAt = kind === 'Grant' ? loginTime() : undefined;
+      await guarded(() =>
+        grants.save(kind, keyOf(id), { ...payload }, expiresIn ?? A_YEAR, authAt),
+      );
+    },
+
+    async consume(id) {
+      forget();
+      if (await guarded(() => grants.spend(keyOf(id)))) return;
+      // Zero rows: somebody was faster. A plain Error would be a 500, so the host's own classes.
+      throw kind === 'PushedAuthorizationRequest'
+        ? new errors.InvalidRequestUri('request_uri was already used')
+        : new errors.InvalidGrant('already used');
+    },
+
+    async destroy(id) {
+      forget();
+      await guarded(() => grants.remove(kind, keyOf(id)));
+    },
+
+    async revokeByGrantId(grantId) {
+      forget();
+      await guarded(() => grants.removeByGrant(grantId));
+    },
+  };
+}
+
+/** The factory oidc-provider asks for an adapter per model; clients come from elsewhere. */
+export function createAdapterFactory(
+  grants: Grants,
+  clients: Pick<Adapter, 'find'>,
+): (name: string) => Adapter {
+  const refuse = async (): Promise<never> => {
+    throw new Error('Clients are not stored through the protocol host');
+  };
+  return (name) =>
+    name === 'Client'
+      ? {
+          find: (id) => clients.find(id),
+          findByUid: refuse,
+          findByUserCode: refuse,
+          upsert: refuse,
+          consume: refuse,
+          destroy: refuse,
+          revokeByGrantId: refuse,
+        }
+      : adapterFor(name as ArtifactKind, grants);
+}

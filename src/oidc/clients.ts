@@ -1,0 +1,86 @@
+/**
+ * Clients as oidc-provider knows them. Its own cache holds a hundred; ours holds an instance as
+ * long as the directory holds the facts behind it.
+ */
+import { randomBytes } from 'node:crypto';
+import type Provider from 'oidc-provider';
+import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider';
+import { secretMatches } from '../domain/clients/index.js';
+import type { Clock } from '../kernel/clock.js';
+import type { ClientFacts, Directory } from './directory.js';
+import { guarded } from './errors.js';
+
+export type HostClient = InstanceType<Provider['Client']>;
+
+// The host insists on a secret for clients that have one. It is never compared (see `teach`),
+// and if it ever were, nobody could know it.
+const NO_SECRET = randomBytes(48).toString('base64url');
+
+const GRANTS_OF_HOST = new Set(['authorization_code', 'refresh_token', 'client_credentials']);
+
+/** Registration → the metadata names of RFC 7591. */
+function toMetadata({ client }: ClientFacts): ClientMetadata {
+  const usesCode = client.grantTypes.includes('authorization_code');
+  return {
+    client_id: client.id,
+    client_name: client.name,
+    application_type: client.applicationType === 'native' ? 'native' : 'web',
+    token_endpoint_auth_method: client.authMethod as 'none',
+    ...(client.authMethod.startsWith('client_secret') ? { client_secret: NO_SECRET } : {}),
+    grant_types: client.grantTypes.filter((grant) => GRANTS_OF_HOST.has(grant)),
+    response_types: usesCode ? ['code'] : [],
+    redirect_uris: [...client.redirectUris],
+    post_logout_redirect_uris: [...client.postLogoutRedirectUris],
+    id_token_signed_response_alg: client.idTokenAlg as 'ES256',
+    ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
+    require_pushed_authorization_requests: client.requirePushedRequests,
+    dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+    ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
+    ...(client.clientUri ? { client_uri: client.clientUri } : {}),
+    ...(client.policyUri ? { policy_uri: client.policyUri } : {}),
+    ...(client.tosUri ? { tos_uri: client.tosUri } : {}),
+  };
+}
+
+/** The read side of the host's client storage. */
+export function clientAdapter(directory: Directory): Pick<Adapter, 'find'> {
+  return {
+    async find(id) {
+      const facts = await guarded(() => directory.findClient(id));
+      return facts && (toMetadata(facts) as AdapterPayload);
+    },
+  };
+}
+
+const factsByInstance = new WeakMap<object, ClientFacts>();
+
+/** What is registered for a client the host has found. */
+export function factsOf(client: object): ClientFacts {
+  const facts = factsByInstance.get(client);
+  if (!facts) throw new Error('This client was not found through the directory');
+  return facts;
+}
+
+/** Teaches a provider to find clients through the directory and to compare hashed secrets. */
+export function teachClients(provider: Provider, directory: Directory, clock: Clock): void {
+  const { Client } = provider;
+  const instances = new WeakMap<ClientFacts, HostClient>();
+  const build = Client.find.bind(Client);
+
+  Client.find = async (id: string) => {
+    if (typeof id !== 'string' || id === '' || id.length > 200) return undefined;
+    const facts = await guarded(() => directory.findClient(id));
+    if (!facts) return undefined;
+    const known = instances.get(facts);
+    if (known) return known;
+    const made = await build(id);
+    if (!made) return undefined;
+    factsByInstance.set(made, facts);
+    instances.set(facts, made);
+    return made;
+  };
+
+  Client.prototype.compareClientSecret = function compareClientSecret(presented: string) {
+    return secretMatches(factsOf(this).client.secrets, presented, clock.now());
+  };
+}

@@ -1,0 +1,168 @@
+/**
+ * oidc-provider's configuration. Protocol choices are code, not switches: PKCE with S256 for
+ * everybody, the code flow only, rotation always, opaque tokens unless a resource server asks
+ * for JWTs (RFC 9700, OAuth 2.1).
+ */
+import { hkdfSync } from 'node:crypto';
+import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import { identityScopes } from '../domain/access/index.js';
+import type { Grants } from '../domain/grants/index.js';
+import type { Identity } from '../domain/identity/index.js';
+import type { PrivateJwk } from '../domain/keys/index.js';
+import type { Secret } from '../kernel/secret.js';
+import { createAdapterFactory } from './adapter.js';
+import { claimsByScope, createFindAccount } from './claims.js';
+import { clientAdapter, factsOf, type HostClient } from './clients.js';
+import type { Directory } from './directory.js';
+import { mayIntrospect, mayRevoke } from './introspection.js';
+import { lifetimes } from './lifetimes.js';
+import type { HostPages } from './pages.js';
+import {
+  acrValues,
+  createInteractionPolicy,
+  finishRequestChecks,
+  loadExistingGrant,
+  OFFLINE_PARAM,
+} from './policy.js';
+import { defaultResource, resourceServerInfo } from './resources.js';
+
+export const routes = {
+  authorization: '/oauth2/authorize',
+  token: '/oauth2/token',
+  userinfo: '/oauth2/userinfo',
+  jwks: '/oauth2/jwks',
+  introspection: '/oauth2/introspect',
+  revocation: '/oauth2/revoke',
+  end_session: '/oauth2/logout',
+  pushed_authorization_request: '/oauth2/par',
+} as const;
+
+export type ConfigurationParts = {
+  readonly issuer: string;
+  readonly cookieKeys: Secret<readonly string[]>;
+  readonly signingKeys: readonly PrivateJwk[];
+  readonly grants: Grants;
+  readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
+  readonly directory: Directory;
+  readonly pages: HostPages;
+};
+
+const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
+
+export function createConfiguration(parts: ConfigurationParts): Configuration {
+  const { directory, pages } = parts;
+  const secure = parts.issuer.startsWith('https:');
+  const cookie = {
+    httpOnly: true,
+    sameSite: 'lax',
+    signed: true,
+    secure,
+    overwrite: true,
+  } as const;
+  const [newestCookieKey = ''] = parts.cookieKeys.reveal();
+
+  return {
+    acrValues: [...acrValues],
+    adapter: createAdapterFactory(parts.grants, clientAdapter(directory)),
+    allowOmittingSingleRegisteredRedirectUri: false,
+    assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
+    claims: claimsByScope as unknown as NonNullable<Configuration['claims']>,
+    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientBasedCORS: mayReadAcrossOrigins,
+    clientDefaults: { id_token_signed_response_alg: 'ES256', response_types: [], grant_types: [] },
+    clockTolerance: 15,
+    cookies: {
+      // __Host- needs https and the path "/" (RFC 6265bis section 4.1.3).
+      names: {
+        session: secure ? '__Host-latchkey_session' : 'latchkey_session',
+        interaction: secure ? '__Secure-latchkey_signin' : 'latchkey_signin',
+        resume: secure ? '__Secure-latchkey_resume' : 'latchkey_resume',
+      },
+      keys: [...parts.cookieKeys.reveal()],
+      long: { ...cookie, path: '/' },
+      short: { ...cookie },
+    },
+    enabledJWA: {
+      clientAuthSigningAlgValues: [...SIGNATURES],
+      dPoPSigningAlgValues: [...SIGNATURES],
+      idTokenSigningAlgValues: ['ES256', 'RS256'],
+    },
+    extraParams: { [OFFLINE_PARAM]: finishRequestChecks },
+    extraTokenClaims: describeLogin,
+    features: {
+      claimsParameter: { enabled: true },
+      clientCredentials: { enabled: true },
+      devInteractions: { enabled: false },
+      dPoP: {
+        enabled: true,
+        nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
+      },
+      introspection: { enabled: true, allowedPolicy: mayIntrospect },
+      pushedAuthorizationRequests: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource,
+        getResourceServerInfo: (ctx, indicator, client) =>
+          resourceServerInfo(directory, ctx, indicator, client),
+      },
+      revocation: { enabled: true, allowedPolicy: mayRevoke },
+      rpInitiatedLogout: {
+        enabled: true,
+        logoutSource: pages.signOut,
+        postLogoutSuccessSource: pages.signedOut,
+      },
+      userinfo: { enabled: true },
+    },
+    findAccount: createFindAccount(parts.identity),
+    formats: { bitsOfOpaqueRandomness: 256 },
+    interactions: {
+      policy: createInteractionPolicy(),
+      url: (_ctx, interaction) => `/signin/${interaction.uid}`,
+    },
+    jwks: { keys: parts.signingKeys },
+    loadExistingGrant,
+    pkce: { required: () => true },
+    renderError: pages.error,
+    responseTypes: ['code'],
+    rotateRefreshToken: true,
+    routes,
+    scopes: [...identityScopes],
+    ttl: lifetimes as NonNullable<Configuration['ttl']>,
+  };
+}
+
+/** Exactly the origins registered for the client; `null` is never one (RFC 6454). */
+function mayReadAcrossOrigins(_ctx: unknown, origin: string, client: HostClient): boolean {
+  return origin !== 'null' && factsOf(client).client.webOrigins.includes(origin);
+}
+
+/** A JWT access token says when and how its subject logged in (RFC 9068 section 2.2.1). */
+function describeLogin(ctx: KoaContextWithOIDC, token: object) {
+  const { resourceServer } = token as { resourceServer?: { accessTokenFormat?: string } };
+  if (resourceServer?.accessTokenFormat !== 'jwt') return undefined;
+  const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
+  const source = RefreshToken ?? AuthorizationCode;
+  if (!source) return undefined;
+  const { authTime, acr, amr } = source;
+  return { auth_time: authTime, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) };
+}
+
+/**
+ * Client assertions: only for this issuer, only for five minutes, and no key the sender brought
+ * along (RFC 7523, RFC 9700 section 2.5, OWASP ASVS 9.1.3).
+ */
+function refuseLooseAssertions(
+  ctx: KoaContextWithOIDC,
+  claims: Record<string, unknown>,
+  header: Record<string, unknown>,
+): void {
+  if (claims.aud !== ctx.oidc.issuer) {
+    throw new errors.InvalidClientAuth('the assertion must be for the issuer and nobody else');
+  }
+  if (typeof claims.exp !== 'number' || claims.exp > Date.now() / 1000 + 300 + 15) {
+    throw new errors.InvalidClientAuth('the assertion must expire within five minutes');
+  }
+  if (['jku', 'jwk', 'x5u', 'x5c'].some((name) => name in header)) {
+    throw new errors.InvalidClientAuth('the assertion must not bring its own key');
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * The protocol host: an oidc-provider that is built anew whenever the signing keys change and
+ * swapped in between two requests. It keeps nothing itself, so nothing is lost; requests in
+ * flight end on the one they began with.
+ */
+import { createHash } from 'node:crypto';
+import Provider from 'oidc-provider';
+import type { Keys } from '../domain/keys/index.js';
+import type { Clock } from '../kernel/clock.js';
+import { teachClients } from './clients.js';
+import { type ConfigurationParts, createConfiguration } from './configuration.js';
+import type { ChangeSource } from './directory.js';
+import { guarded } from './errors.js';
+
+export type HostEvents = {
+  onServerError(error: unknown): void;
+  /** Building a provider from the keys failed; the present one stays. */
+  onReloadFailed(error: unknown): void;
+};
+
+export type Host = {
+  /** The provider for a request that begins now. */
+  current(): Provider;
+  close(): void;
+};
+
+// setTimeout's limit is 24.8 days; looking once a day costs nothing.
+const LONGEST_TIMER_MS = 24 * 3600 * 1000;
+const RETRY_MS = 5_000;
+
+/** Builds the first provider; throws if there are no usable signing keys. */
+export async function createHost(
+  parts: Omit<ConfigurationParts, 'signingKeys'> & {
+    keys: Pick<Keys, 'loadSigningSet'>;
+    changes: ChangeSource;
+    clock: Clock;
+    events: HostEvents;
+  },
+): Promise<Host> {
+  let provider: Provider | undefined;
+  let fingerprint = '';
+  let timer: NodeJS.Timeout | undefined;
+  let closed = false;
+  let loading: Promise<void> | undefined;
+  let again = false;
+
+  const load = async () => {
+    const { keys, nextChange } = await parts.keys.loadSigningSet();
+    const order = createHash('sha256')
+      .update(keys.map((key) => key.kid).join(' '))
+      .digest('hex');
+    if (order !== fingerprint) {
+      provider = build(keys);
+      fingerprint = order;
+    }
+    const wait = nextChange ? nextChange.getTime() - parts.clock.now().getTime() : Infinity;
+    schedule(Math.min(Math.max(wait, 1_000), LONGEST_TIMER_MS));
+  };
+
+  const schedule = (delay: number) => {
+    clearTimeout(timer);
+    if (closed) return;
+    timer = setTimeout(() => void reload(), delay);
+    timer.unref();
+  };
+
+  const reload = (): Promise<void> => {
+    if (loading) {
+      again = true;
+      return loading;
+    }
+    loading = load()
+      .catch((error: unknown) => {
+        parts.events.onReloadFailed(error);
+        schedule(RETRY_MS);
+      })
+      .finally(() => {
+        loading = undefined;
+        if (again && !closed) {
+          again = false;
+          void reload();
+        }
+      });
+    return loading;
+  };
+
+  const build = (signingKeys: ConfigurationParts['signingKeys']): Provider => {
+    const made = new Provider(parts.issuer, createConfiguration({ ...parts, signingKeys }));
+    // What stands in the forwarding headers was written by our own front middleware.
+    made.proxy = true;
+    made.on('server_error', (_ctx, error) => parts.events.onServerError(error));
+    teachClients(made, parts.directory, parts.clock);
+    // One atomic statement instead of the library's "find, then save": of twenty parallel uses
+    // of one assertion or proof, one wins.
+    made.ReplayDetection.unique = (iss: string, jti: string, exp: number) => {
+      const life = Math.ceil(exp - parts.clock.now().getTime() / 1000) + 60;
+      const value = createHash('sha256').update(`${iss}\0${jti}`).digest('base64url');
+      return guarded(() => parts.grants.claimOnce(`replay ${value}`, Math.max(life, 60)));
+    };
+    return made;
+  };
+
+  await load();
+  parts.changes.subscribe((change) => {
+    if (change === 'everything' || change.table === 'signing_keys') void reload();
+  });
+
+  return {
+    current() {
+      if (!provider) throw new Error('The protocol host has no provider');
+      return provider;
+    },
+    close() {
+      closed = true;
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,189 @@
+/**
+ * The bridge between the sign-in pages and the protocol host: what is being asked, by whom, and
+ * how the answer goes back. `http/` sees plain data; nothing of oidc-provider leaves this file.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { errors } from 'oidc-provider';
+import { AppError } from '../kernel/errors.js';
+import { factsOf } from './clients.js';
+import type { Directory } from './directory.js';
+import type { Host } from './host.js';
+import type { AllowedConsent } from './policy.js';
+
+export type InteractionClient = {
+  readonly id: string;
+  readonly name: string;
+  readonly clientUri: string | undefined;
+  readonly policyUri: string | undefined;
+  readonly tosUri: string | undefined;
+};
+
+/** One question to one browser. */
+export type Interaction = {
+  readonly uid: string;
+  readonly client: InteractionClient;
+  /** Where the answer will be sent in the end; the CSP of the page must allow it. */
+  readonly redirectUri: string;
+  readonly question:
+    | { readonly kind: 'login'; readonly loginHint: string | undefined }
+    | {
+        readonly kind: 'consent';
+        readonly accountId: string;
+        readonly identity: readonly string[];
+        readonly claims: readonly string[];
+        readonly resources: readonly {
+          readonly indicator: string;
+          readonly name: string;
+          readonly scopes: readonly { readonly name: string; readonly description: string }[];
+        }[];
+      };
+};
+
+export type Answer =
+  | {
+      readonly kind: 'signed-in';
+      readonly accountId: string;
+      readonly provenAt: number;
+      readonly amr: readonly string[];
+      readonly acr: string;
+    }
+  | { readonly kind: 'allowed' }
+  | { readonly kind: 'refused' };
+
+export type Interactions = {
+  /**
+   * The interaction this browser is in. Throws `AppError('malformed_cookie')` when it is in
+   * none, or not in the one of the address (another browser, an old page).
+   */
+  get(req: IncomingMessage, res: ServerResponse, uid: string): Promise<Interaction>;
+  /** Stores the answer; returns where to send the browser (303). */
+  answer(
+    req: IncomingMessage,
+    res: ServerResponse,
+    interaction: Interaction,
+    answer: Answer,
+  ): Promise<string>;
+};
+
+export function createInteractions(host: Host, directory: Directory): Interactions {
+  return {
+    async get(req, res, uid) {
+      const provider = host.current();
+      const details = await lost(provider.interactionDetails(req, res));
+      const { params, prompt, session } = details;
+      if (details.uid !== uid) throw new AppError('malformed_cookie');
+      const found = await provider.Client.find(String(params.client_id));
+      if (!found) throw new AppError('malformed_cookie');
+      const { client } = factsOf(found);
+      const common = {
+        uid,
+        client: {
+          id: client.id,
+          name: client.name,
+          clientUri: client.clientUri ?? undefined,
+          policyUri: client.policyUri ?? undefined,
+          tosUri: client.tosUri ?? undefined,
+        },
+        redirectUri: String(params.redirect_uri),
+      };
+      if (prompt.name === 'login') {
+        const hint = params.login_hint;
+        const loginHint = typeof hint === 'string' ? hint.slice(0, 254) : undefined;
+        return { ...common, question: { kind: 'login', loginHint } };
+      }
+      const missing = prompt.details as {
+        missingOIDCScope?: string[];
+        missingOIDCClaims?: string[];
+        missingResourceScopes?: Record<string, string[]>;
+      };
+      const requested = new Set(
+        String(params.scope ?? '')
+          .split(' ')
+          .filter(Boolean),
+      );
+      const indicators = [params.resource ?? []].flat().map(String);
+      const resources = [];
+      for (const indicator of indicators) {
+        const server = await directory.findResourceServer(indicator);
+        const granted = factsOf(found).rights.grants.get(indicator);
+        const scopes = (server?.scopes ?? []).filter(
+          (scope) => requested.has(scope.name) && granted?.has(scope.name),
+        );
+        if (server && scopes.length > 0) resources.push({ indicator, name: server.name, scopes });
+      }
+      return {
+        ...common,
+        question: {
+          kind: 'consent',
+          accountId: String(session?.accountId),
+          identity: client.identityScopes.filter((scope) => requested.has(scope)),
+          claims: missing.missingOIDCClaims ?? [],
+          resources,
+        },
+      };
+    },
+
+    async answer(req, res, interaction, answer) {
+      const provider = host.current();
+      const { question } = interaction;
+      switch (answer.kind) {
+        case 'signed-in': {
+          const { accountId, provenAt, amr, acr } = answer;
+          return lost(
+            provider.interactionResult(
+              req,
+              res,
+              { login: { accountId, ts: provenAt, amr: [...amr], acr } },
+              { mergeWithLastSubmission: false },
+            ),
+          );
+        }
+        case 'allowed': {
+          if (question.kind !== 'consent') throw new AppError('malformed_cookie');
+          const allowed: AllowedConsent = {
+            openid: question.identity,
+            claims: question.claims,
+            resources: Object.fromEntries(
+              question.resources.map(({ indicator, scopes }) => [
+                indicator,
+                scopes.map((scope) => scope.name),
+              ]),
+            ),
+          };
+          return lost(
+            provider.interactionResult(
+              req,
+              res,
+              { consent: { allowed } },
+              { mergeWithLastSubmission: true },
+            ),
+          );
+        }
+        case 'refused':
+          return lost(
+            provider.interactionResult(
+              req,
+              res,
+              { error: 'access_denied', error_description: 'the end-user refused or went back' },
+              { mergeWithLastSubmission: false },
+            ),
+          );
+      }
+    },
+  };
+}
+
+/** An interaction that is over, or another browser's, is an expected thing, not a fault. */
+async function lost<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    if (error instanceof errors.SessionNotFound) {
+      throw new AppError('malformed_cookie', { cause: error });
+    }
+    if (error instanceof errors.TemporarilyUnavailable && error.cause instanceof AppError) {
+      throw error.cause;
+    }
+    throw error;
+  }
+}

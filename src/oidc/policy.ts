@@ -1,0 +1,130 @@
+/**
+ * When somebody has to be asked something, and what an authorization may rest on: the
+ * interaction policy, the grant behind a session, and offline access.
+ */
+import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import { ACR_ONE_FACTOR } from '../domain/signin/index.js';
+import { factsOf, type HostClient } from './clients.js';
+import { refuseForeignScopes } from './resources.js';
+
+/** The authentication contexts this server can reach. */
+export const acrValues = [ACR_ONE_FACTOR] as const;
+
+/**
+ * A request parameter of ours that survives pushing and interaction: the host drops
+ * `offline_access` unless the client also asks for a consent page.
+ */
+export const OFFLINE_PARAM = 'latchkey_offline';
+
+const { Check, base } = interactionPolicy;
+
+/** The host's own policy, with step-up told apart from what cannot be reached (RFC 9470). */
+export function createInteractionPolicy(): ReturnType<typeof base> {
+  const policy = base();
+  policy.get('login')?.checks.add(
+    new Check('acr_values', 'none of the requested acr values can be reached', (ctx) => {
+      const requested = ctx.oidc.params?.acr_values;
+      if (typeof requested !== 'string') return Check.NO_NEED_TO_PROMPT;
+      if (requested.split(' ').some((acr) => acrValues.some((known) => known === acr))) {
+        return Check.NO_NEED_TO_PROMPT;
+      }
+      throw new errors.UnmetAuthenticationRequirements(
+        'none of the requested acr_values can be reached',
+      );
+    }),
+  );
+  // First-party applications on the device have just shown a log-in page of this server; asking
+  // again protects nobody. Others are asked each time (RFC 8252 section 8.6).
+  const consent = policy.get('consent');
+  const native = consent?.checks.get('native_client_prompt');
+  if (consent && native) {
+    const ask = native.check;
+    native.check = (ctx) =>
+      isFirstParty(ctx.oidc.client) ? Check.NO_NEED_TO_PROMPT : ask.call(native, ctx);
+  }
+  return policy;
+}
+
+function isFirstParty(client: HostClient | undefined): boolean {
+  return client !== undefined && factsOf(client).client.firstParty;
+}
+
+/** What a person allowed on the consent page; the interaction's result carries it. */
+export type AllowedConsent = {
+  readonly openid: readonly string[];
+  readonly claims: readonly string[];
+  readonly resources: Readonly<Record<string, readonly string[]>>;
+};
+
+/**
+ * The grant this authorization rests on. The shop's own clients get theirs without a page, by
+ * the policy stored with them; all others from what was allowed on it. It is always saved in
+ * the request that has the session, so that its life hangs on that log-in (see the adapter).
+ */
+export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
+  const { oidc } = ctx;
+  const { client, session, provider, result } = oidc;
+  if (!client || !session?.accountId) return undefined;
+  const grantId = session.grantIdFor(client.clientId);
+  const known = grantId ? await provider.Grant.find(grantId) : undefined;
+  const allowed = (result?.consent as { allowed?: AllowedConsent } | undefined)?.allowed;
+  const firstParty = isFirstParty(client);
+  if (!allowed && !firstParty) return known;
+
+  const usable = known?.accountId === session.accountId ? known : undefined;
+  const grant =
+    usable ?? new provider.Grant({ accountId: session.accountId, clientId: client.clientId });
+  const before = JSON.stringify([grant.openid, grant.resources]);
+  if (allowed) {
+    if (allowed.openid.length > 0) grant.addOIDCScope(allowed.openid.join(' '));
+    if (allowed.claims.length > 0) grant.addOIDCClaims([...allowed.claims]);
+    for (const [indicator, scopes] of Object.entries(allowed.resources)) {
+      grant.addResourceScope(indicator, scopes.join(' '));
+    }
+  } else {
+    if (oidc.requestParamOIDCScopes.size > 0)
+      grant.addOIDCScope([...oidc.requestParamOIDCScopes].join(' '));
+    if (oidc.requestParamClaims.size > 0) grant.addOIDCClaims([...oidc.requestParamClaims]);
+    for (const [indicator, server] of Object.entries(oidc.resourceServers ?? {})) {
+      const scopes = [...oidc.requestParamScopes].filter((name) => server.scopes.has(name));
+      if (scopes.length > 0) grant.addResourceScope(indicator, scopes.join(' '));
+    }
+  }
+  if (!usable || before !== JSON.stringify([grant.openid, grant.resources])) await grant.save();
+  return grant;
+}
+
+/**
+ * Runs at the end of the checks of every authorization request, pushed or not: refuses scopes
+ * beyond the allow-list, and gives the shop's own clients the `offline_access` they asked for
+ * (OpenID Connect Core 11 leaves the condition to the server's policy).
+ */
+export function finishRequestChecks(
+  ctx: KoaContextWithOIDC,
+  value: string | undefined,
+  client: HostClient,
+): void {
+  refuseForeignScopes(ctx, client);
+  const { params } = ctx.oidc;
+  if (!params) return;
+  const facts = factsOf(client).client;
+  const asked = value !== undefined || rawScope(ctx).includes('offline_access');
+  const may =
+    facts.firstParty &&
+    facts.grantTypes.includes('refresh_token') &&
+    facts.identityScopes.includes('offline_access');
+  params[OFFLINE_PARAM] = asked && may ? '1' : undefined;
+  if (!asked || !may) return;
+  const scopes = new Set(
+    String(params.scope ?? '')
+      .split(' ')
+      .filter(Boolean),
+  );
+  scopes.add('offline_access');
+  params.scope = [...scopes].join(' ');
+}
+
+function rawScope(ctx: KoaContextWithOIDC): string[] {
+  const { scope } = ctx.method === 'POST' ? (ctx.oidc.body ?? {}) : ctx.query;
+  return typeof scope === 'string' ? scope.split(' ') : [];
+}

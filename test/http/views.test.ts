@@ -1,0 +1,414 @@
+/** Pages show what they are given and never run it. */
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Koa from 'koa';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { assetUrl, serveAssets } from '../../src/http/assets.js';
+import {
+  consentPage,
+  continuePage,
+  errorPage,
+  homePage,
+  signedOutPage,
+  signInPage,
+  signOutPage,
+} from '../../src/http/views.js';
+import { pageStates } from '../support/page-states.js';
+
+const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>{{x}}<%= 1 %>`;
+const client = { name: hostile, policyUri: hostile, tosUri: hostile, logoUri: hostile };
+const forms = { action: '/signin/a', cancelAction: '/signin/a/cancel', csrf: hostile };
+
+const hostilePages: Record<string, string> = {
+  'sign-in': signInPage({ client, ...forms, login: hostile, problem: 'rejected' }),
+  consent: consentPage({
+    client,
+    ...forms,
+    redirectHost: hostile,
+    signedInAs: hostile,
+    identity: [{ scope: hostile, labelKey: 'other' }],
+    resources: [
+      {
+        name: hostile,
+        scopes: [
+          { name: hostile, description: hostile },
+          { name: hostile, description: '' },
+        ],
+      },
+    ],
+    offline: true,
+    accountHref: hostile,
+  }),
+  'sign-out': signOutPage({ clientName: hostile, formHtml: '<form></form>', formId: hostile }),
+  'signed-out': signedOutPage({
+    clientName: hostile,
+    clientUri: `https://shop.example/${hostile}`,
+  }),
+  continue: continuePage({ action: '/callback', fields: { [hostile]: hostile }, nonce: hostile }),
+  error: errorPage({
+    status: 500,
+    title: hostile,
+    message: hostile,
+    requestId: hostile,
+    backHref: hostile,
+  }),
+  home: homePage({
+    issuer: `https://id.example/${hostile}`,
+    development: true,
+    storefrontUrl: hostile,
+    logins: [{ label: hostile, login: hostile, password: hostile }],
+    docsUrl: hostile,
+  }),
+};
+
+/** Every attribute of every tag, read the way a browser would for markup this plain. */
+function tagsOf(html: string): { tag: string; attributes: Map<string, string> }[] {
+  return [...html.matchAll(/<([a-z][a-z0-9]*)((?:\s+[^\s=>"']+(?:="[^"]*")?)*)\s*\/?>/gi)].map(
+    ([, tag = '', rest = '']) => ({
+      tag: tag.toLowerCase(),
+      attributes: new Map(
+        [...rest.matchAll(/([^\s=]+)(?:="([^"]*)")?/g)].map(([, name = '', value = '']) => [
+          name.toLowerCase(),
+          value,
+        ]),
+      ),
+    }),
+  );
+}
+
+function inputsOf(html: string) {
+  return new Map(
+    tagsOf(html)
+      .filter(({ tag }) => tag === 'input')
+      .map(({ attributes }) => [attributes.get('name'), attributes]),
+  );
+}
+
+describe('a hostile value in any place', () => {
+  test.each(Object.entries(hostilePages))('is only words on the %s page', (_name, html) => {
+    expect(html).not.toContain('<script>');
+    expect(html).not.toContain('<img');
+    expect(html).not.toContain('undefined');
+    expect(html).toContain('&lt;script&gt;alert(1)&lt;/script&gt;');
+    // Nothing but our own tags is left, so nothing escaped its attribute either.
+    const opened = html.match(/<(?!\/|!)/g) ?? [];
+    expect(tagsOf(html)).toHaveLength(opened.length);
+  });
+
+  test.each([
+    'javascript:alert(1)',
+    'JaVaScRiPt:alert(1)//https://x.example',
+    ' javascript:alert(1)',
+    'java\nscript:alert(1)',
+    'data:text/html,<script>alert(1)</script>',
+    'vbscript:x',
+    'http://shop.example/privacy',
+    '//shop.example/privacy',
+    '/privacy',
+    'https://user:secret@shop.example/',
+    'not an address',
+    '',
+  ])('as policy or terms address becomes no link: %j', (address) => {
+    const html = signInPage({
+      ...forms,
+      client: { name: 'Shop', policyUri: address, tosUri: address },
+    });
+    expect(html).not.toContain('<a ');
+    expect(html).not.toContain('Privacy policy');
+  });
+
+  test.each(['javascript:alert(1)', '//evil.example', '/\\evil.example', '/a@b', '/a\nb', 'x'])(
+    'never becomes a way back: %j',
+    (address) => {
+      expect(errorPage({ status: 404, title: 'T', message: 'M', backHref: address })).not.toContain(
+        '<a ',
+      );
+      expect(signedOutPage({ clientName: 'Shop', clientUri: address })).not.toContain('<a ');
+    },
+  );
+
+  test.each(['javascript:alert(1)', '//evil.example', 'data:text/html,x', '', `${hostile}`])(
+    'is refused as the target of a form: %j',
+    (action) => {
+      expect(() => continuePage({ action, fields: {} })).toThrow(TypeError);
+      expect(() => signInPage({ client, ...forms, action })).toThrow(TypeError);
+      expect(() => signInPage({ client, ...forms, cancelAction: action })).toThrow(TypeError);
+      expect(() =>
+        consentPage({
+          client,
+          ...forms,
+          action,
+          redirectHost: 'a',
+          signedInAs: 'b',
+          identity: [],
+          resources: [],
+          offline: false,
+        }),
+      ).toThrow(TypeError);
+    },
+  );
+
+  test('a client name cannot turn the title around or break its line', () => {
+    const html = signInPage({
+      ...forms,
+      csrf: 'c',
+      client: { name: ' Good\u202eShop\u2066\r\n\u0000 Ltd ' },
+    });
+    expect(html).toContain('<title>Sign in to Good Shop Ltd</title>');
+  });
+
+  test('a logo from elsewhere is not loaded, one of our own is', () => {
+    const page = (logoUri: string) =>
+      signInPage({ ...forms, csrf: 'c', client: { name: 'Shop', logoUri } });
+    expect(page('https://cdn.example/logo.png')).not.toContain('<img');
+    expect(page('//cdn.example/logo.png')).not.toContain('<img');
+    expect(page('/brand/shop.png')).toContain(
+      '<img class="emblem emblem-logo" src="/brand/shop.png" alt="">',
+    );
+  });
+});
+
+describe('every page', () => {
+  test.each(Object.entries(pageStates))('%s keeps to the strict content policy', (_name, html) => {
+    for (const { tag, attributes } of tagsOf(html)) {
+      expect(attributes.has('style')).toBe(false);
+      expect([...attributes.keys()].filter((name) => name.startsWith('on'))).toEqual([]);
+      if (tag === 'script') expect(attributes.get('src')).toBe(assetUrl('latchkey.js'));
+      if (tag === 'link') expect(attributes.get('href')).toMatch(/^\/assets\//);
+      if (tag === 'img') expect(attributes.get('src')).toMatch(/^\/(?!\/)/);
+      if (tag === 'a')
+        expect(attributes.get('href')).toMatch(/^(https:\/\/|http:\/\/localhost|\/)/);
+      if (tag === 'a' && /^http/.test(attributes.get('href') ?? '')) {
+        expect(attributes.get('rel')).toBe('noreferrer');
+      }
+    }
+    expect(html).not.toMatch(/<style|<script(?![^>]*\ssrc=)/);
+  });
+
+  test.each(Object.entries(pageStates))('%s has a language, one title, one heading', (_n, html) => {
+    expect(html).toMatch(/^<!doctype html>\n<html lang="en" dir="ltr">/);
+    expect(html).toContain('<meta name="viewport" content="width=device-width, initial-scale=1">');
+    expect(html).toContain('<meta name="color-scheme" content="light dark">');
+    expect(html.match(/<title>[^<]+<\/title>/g)).toHaveLength(1);
+    expect(html.match(/<h1>/g)).toHaveLength(1);
+    expect(html).toContain('Secured by Latchkey');
+    expect(html).not.toContain('undefined');
+  });
+});
+
+describe('the log-in page', () => {
+  const page = (extra: object = {}) =>
+    signInPage({
+      client: {
+        name: 'Alder & Oak',
+        policyUri: 'https://shop.example/privacy',
+        tosUri: 'https://shop.example/terms',
+      },
+      action: '/signin/abc',
+      cancelAction: '/signin/abc/cancel',
+      csrf: 'token-1',
+      ...extra,
+    });
+
+  test('is a plain form that people, password managers and automation recognise', () => {
+    const html = page();
+    const inputs = inputsOf(html);
+    expect(html).toContain('<title>Sign in to Alder &amp; Oak</title>');
+    expect(html).toContain('method="post" action="/signin/abc"');
+    expect(inputs.get('csrf')?.get('value')).toBe('token-1');
+    const login = inputs.get('login');
+    expect(login?.get('id')).toBe('login');
+    expect(login?.get('type')).toBe('text');
+    expect(login?.get('inputmode')).toBe('email');
+    expect(login?.get('autocomplete')).toBe('username');
+    expect(login?.get('autocapitalize')).toBe('none');
+    expect(login?.get('spellcheck')).toBe('false');
+    const password = inputs.get('password');
+    expect(password?.get('type')).toBe('password');
+    expect(password?.get('autocomplete')).toBe('current-password');
+    expect(html).toContain('<label for="login">E-mail address</label>');
+    expect(html).toContain('<label for="password">Password</label>');
+    expect(html).toMatch(/<button class="[^"]*\blogin-submit\b[^"]*" type="submit">Continue</);
+    expect(html).not.toContain('aria-invalid');
+    expect(html).not.toContain('role="alert"');
+  });
+
+  test('lets people go back to the shop with a form of its own', () => {
+    const cancel = page().split('<form').at(-1);
+    expect(cancel).toContain('method="post" action="/signin/abc/cancel"');
+    expect(cancel).toContain('name="csrf" value="token-1"');
+    expect(cancel).toContain('Cancel and go back to');
+  });
+
+  test('links the privacy policy and the terms', () => {
+    expect(page()).toContain('<a href="https://shop.example/privacy" rel="noreferrer">');
+    expect(page()).toContain('<a href="https://shop.example/terms" rel="noreferrer">');
+  });
+
+  test('says one sentence about a rejected log-in and keeps the address, not the password', () => {
+    const html = page({ login: 'mara@example.org', problem: 'rejected' });
+    const inputs = inputsOf(html);
+    expect(html).toMatch(/id="problem" role="alert"/);
+    expect(html).toContain('The e-mail address or password is not right.');
+    for (const name of ['login', 'password']) {
+      expect(inputs.get(name)?.get('aria-invalid')).toBe('true');
+      expect(inputs.get(name)?.get('aria-describedby')).toBe('problem');
+    }
+    expect(inputs.get('login')?.get('value')).toBe('mara@example.org');
+    expect(inputs.get('password')?.has('value')).toBe(false);
+  });
+
+  test.each(['expired', 'overloaded'] as const)('blames no field when it is %s', (problem) => {
+    const html = page({ login: 'mara@example.org', problem });
+    expect(html).toContain('role="alert"');
+    expect(html).not.toContain('aria-invalid');
+    expect(html).not.toContain('is not right');
+  });
+});
+
+describe('the other pages', () => {
+  test('consent says who asks, what for and how to take it back', () => {
+    const html = pageStates.consent ?? '';
+    for (const words of [
+      'Alder &amp; Oak',
+      'alder-oak.example',
+      'm•••@fernhill.example',
+      'See your e-mail address',
+      'See your orders and where they are',
+      'Keep this access while you are away',
+      'You can take this back at any time in <a href="/account">your account</a>',
+      '>Allow</button>',
+      '>Don’t allow</button>',
+    ]) {
+      expect(html).toContain(words);
+    }
+    expect(html.match(/name="csrf"/g)).toHaveLength(2);
+  });
+
+  test('sign-out keeps the form of the protocol host and adds the two buttons', () => {
+    const html = pageStates['sign-out'] ?? '';
+    expect(html).toContain('<form id="op.logoutForm" method="post"');
+    expect(html).toContain('form="op.logoutForm" name="logout" value="yes">Sign out</button>');
+    expect(html).toContain('form="op.logoutForm">Stay signed in</button>');
+  });
+
+  test('the onward form carries every field and a button', () => {
+    const html = continuePage({
+      action: 'https://shop.example/callback',
+      fields: { code: 'a"b', state: '<s>' },
+      nonce: 'n0nce',
+    });
+    const inputs = inputsOf(html);
+    expect(html).toContain('action="https://shop.example/callback" data-autosubmit');
+    expect(inputs.get('code')?.get('value')).toBe('a&quot;b');
+    expect(inputs.get('state')?.get('value')).toBe('&lt;s&gt;');
+    expect(html).toContain('nonce="n0nce"');
+    expect(html).toContain('>Continue</button>');
+  });
+
+  test('an error page shows words and the request id, not the status', () => {
+    const html = errorPage({ status: 418, title: 'Title', message: 'Words.', requestId: 'r-77' });
+    expect(html).toContain('<h1>Title</h1>');
+    expect(html).toContain('<code>r-77</code>');
+    expect(html).not.toContain('418');
+  });
+
+  test('the demo log-ins are shown in development mode only', () => {
+    const logins = [{ label: 'Shopper', login: 'a@demo.example', password: 'pw-demo' }];
+    const page = (development: boolean) =>
+      homePage({
+        issuer: 'http://localhost:3000',
+        development,
+        logins,
+        storefrontUrl: 'http://localhost:4000',
+      });
+    expect(page(true)).toContain('pw-demo');
+    expect(page(true)).toContain('http://localhost:4000/');
+    expect(page(false)).not.toContain('pw-demo');
+    expect(page(false)).not.toContain('a@demo.example');
+    expect(page(false)).not.toContain('http://localhost:4000');
+    expect(page(false)).toContain('href="/.well-known/openid-configuration"');
+    expect(homePage({ issuer: 'https://shop.example/id', development: false })).toContain(
+      'href="/id/.well-known/openid-configuration"',
+    );
+  });
+});
+
+describe('an asset', () => {
+  let server: Server;
+  let origin: string;
+  beforeAll(async () => {
+    const app = new Koa();
+    app.use(serveAssets());
+    app.use((ctx) => {
+      ctx.body = 'beyond';
+    });
+    server = createServer(app.callback());
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => {
+    server.close();
+  });
+
+  test.each([
+    ['latchkey.css', 'text/css; charset=utf-8'],
+    ['latchkey.js', 'text/javascript; charset=utf-8'],
+    ['mark.svg', 'image/svg+xml; charset=utf-8'],
+  ])('%s is kept for a year under its hashed name', async (name, type) => {
+    const url = assetUrl(name);
+    expect(url).toMatch(/^\/assets\/[a-z]+\.[0-9a-f]{12}\.[a-z]+$/);
+    for (const encoding of ['br', 'gzip', 'identity']) {
+      const answer = await fetch(origin + url, { headers: { 'accept-encoding': encoding } });
+      expect(answer.status).toBe(200);
+      expect(answer.headers.get('content-type')).toBe(type);
+      expect(answer.headers.get('cache-control')).toBe('public, max-age=31536000, immutable');
+      expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
+      expect((await answer.text()).length).toBeGreaterThan(100);
+    }
+  });
+
+  test('is not sent again to a browser that has it, and HEAD sends no body', async () => {
+    const url = origin + assetUrl('latchkey.css');
+    const first = await fetch(url);
+    const etag = first.headers.get('etag') ?? '';
+    const second = await fetch(url, {
+      headers: { 'if-none-match': etag, 'cache-control': 'max-age=0' },
+    });
+    expect(second.status).toBe(304);
+    expect(second.headers.get('cache-control')).toContain('immutable');
+    const head = await fetch(url, { method: 'HEAD' });
+    expect(head.status).toBe(200);
+    expect(await head.text()).toBe('');
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+  });
+
+  test('of another release is answered but not kept', async () => {
+    const answer = await fetch(`${origin}/assets/latchkey.000000000000.css`);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+  });
+
+  test.each([
+    '/assets/',
+    '/assets/latchkey.css',
+    '/assets/..%2f..%2fpackage.json',
+    '/assets/%2e%2e/%2e%2e/package.json',
+    '/assets/constructor.000000000000.css',
+    '/assets/latchkey.000000000000.css/x',
+  ])('that is not ours is not found: %s', async (path) => {
+    const answer = await fetch(origin + path);
+    const body = await answer.text();
+    if (answer.status === 404) expect(body).toBe('Not found');
+    else expect(body).toBe('beyond');
+    expect(body).not.toContain('dependencies');
+  });
+
+  test('leaves every other path to the rest of the server', async () => {
+    expect(await (await fetch(`${origin}/assetsx`)).text()).toBe('beyond');
+  });
+
+  test('that does not exist cannot be named by a page', () => {
+    expect(() => assetUrl('nothing.css')).toThrow('there is no asset called nothing.css');
+  });
+});

@@ -1,0 +1,170 @@
+/**
+ * The admin API. Each operation names the scope it needs, checks its input strictly, calls one
+ * flow, and presents the outcome; everything wrong is a problem document (RFC 9457).
+ */
+import bodyParser from '@koa/bodyparser';
+import Router from '@koa/router';
+import { z } from 'zod';
+import { type Administrator, type AdminScope, mayAdminister } from '../../domain/access/index.js';
+import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
+import type { ChangeStatus, ChangeStatusResult } from '../../flows/change-status.js';
+import { type RevokeAccess, revocable } from '../../flows/revoke-access.js';
+import { AppError } from '../../kernel/errors.js';
+import { isId } from '../../kernel/ids.js';
+import { type AppContext, originOf, type RequestState } from '../context.js';
+import { ADMIN_LIMIT } from '../middleware/limits.js';
+import { openApiDocument } from './openapi.js';
+
+export type AdminParts = {
+  readonly issuer: string;
+  readonly authorizeAdministrator: AuthorizeAdministrator;
+  readonly revokeAccess: RevokeAccess;
+  readonly changeAccountStatus: ChangeStatus;
+  readonly changeClientStatus: ChangeStatus;
+};
+
+const reason = z.string().trim().min(1).max(500);
+
+export const revocationBody = z.strictObject({
+  what: z.array(z.enum(revocable)).min(1).max(revocable.length),
+  reason,
+});
+
+export const statusBody = z.strictObject({
+  status: z.enum(['active', 'disabled']),
+  reason: reason.optional(),
+});
+
+export function adminRoutes(parts: AdminParts): Router<RequestState> {
+  const router = new Router<RequestState>({
+    prefix: '/admin/api/v1',
+    strict: true,
+    sensitive: true,
+  });
+  const json = bodyParser({
+    enableTypes: ['json'],
+    jsonLimit: ADMIN_LIMIT,
+    jsonStrict: true,
+    onError: (error) => {
+      throw (error as { status?: number }).status === 413
+        ? error
+        : new AppError('invalid_request', { detail: 'The body is not valid JSON', cause: error });
+    },
+  });
+  const document = openApiDocument(parts.issuer);
+
+  const administratorOf = async (ctx: AppContext, scope: AdminScope): Promise<Administrator> => {
+    const administrator = await authenticate(ctx, parts.authorizeAdministrator);
+    if (!mayAdminister(administrator, scope)) {
+      ctx.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);
+      throw new AppError('insufficient_scope', { detail: `This needs the scope ${scope}` });
+    }
+    return administrator;
+  };
+
+  router.get('/openapi.json', (ctx) => {
+    ctx.body = document;
+  });
+
+  router.post('/users/:id/revocations', json, async (ctx) => {
+    const administrator = await administratorOf(ctx, 'grants:revoke');
+    const accountId = idOf(ctx);
+    const body = parseBody(ctx, revocationBody);
+    const result = await parts.revokeAccess({
+      administrator,
+      accountId,
+      what: body.what,
+      reason: body.reason,
+      origin: originOf(ctx),
+    });
+    if (result.kind === 'not-found') throw new AppError('not_found');
+    if (result.kind === 'forbidden') throw new AppError('forbidden');
+    ctx.body = { revoked: result.revoked };
+  });
+
+  router.patch('/users/:id', json, async (ctx) => {
+    const administrator = await administratorOf(ctx, 'users:write');
+    const id = idOf(ctx);
+    const body = parseBody(ctx, statusBody);
+    presentStatus(
+      ctx,
+      { id, status: body.status },
+      await parts.changeAccountStatus({
+        administrator,
+        id,
+        status: body.status,
+        reason: body.reason ?? '',
+        origin: originOf(ctx),
+      }),
+    );
+  });
+
+  router.patch('/clients/:id', json, async (ctx) => {
+    const administrator = await administratorOf(ctx, 'clients:write');
+    const id = String(ctx.params.id);
+    const body = parseBody(ctx, statusBody);
+    presentStatus(
+      ctx,
+      { id, status: body.status },
+      await parts.changeClientStatus({
+        administrator,
+        id,
+        status: body.status,
+        reason: body.reason ?? '',
+        origin: originOf(ctx),
+      }),
+    );
+  });
+
+  return router;
+}
+
+/** RFC 6750: no token or a dead one is 401, a token for another audience or user is 403. */
+async function authenticate(
+  ctx: AppContext,
+  authorize: AuthorizeAdministrator,
+): Promise<Administrator> {
+  const [scheme = '', token = '', ...rest] = ctx.get('Authorization').split(' ');
+  if (scheme.toLowerCase() !== 'bearer' || token === '' || rest.length > 0) {
+    ctx.set('WWW-Authenticate', 'Bearer');
+    throw new AppError('unauthenticated');
+  }
+  const result = await authorize(token);
+  switch (result.kind) {
+    case 'unknown-token':
+      ctx.set('WWW-Authenticate', 'Bearer error="invalid_token"');
+      throw new AppError('unauthenticated');
+    case 'wrong-audience':
+      throw new AppError('forbidden', { detail: 'This token is not for the admin API' });
+    case 'authorized':
+      return result.administrator;
+  }
+}
+
+function idOf(ctx: AppContext): string {
+  const id = String(ctx.params.id);
+  if (!isId(id)) throw new AppError('not_found');
+  return id;
+}
+
+function parseBody<T>(ctx: AppContext, shape: z.ZodType<T>): T {
+  const parsed = shape.safeParse(ctx.request.body ?? {});
+  if (parsed.success) return parsed.data;
+  throw new AppError('validation_failed', {
+    fields: parsed.error.issues.flatMap((issue) => {
+      const at = (path: readonly PropertyKey[]) => path.map((part) => `/${String(part)}`).join('');
+      return issue.code === 'unrecognized_keys'
+        ? issue.keys.map((key) => ({
+            pointer: at([...issue.path, key]),
+            message: 'This field is not known here',
+          }))
+        : [{ pointer: at(issue.path), message: issue.message }];
+    }),
+  });
+}
+
+function presentStatus(ctx: AppContext, body: object, result: ChangeStatusResult): void {
+  if (result.kind === 'not-found') throw new AppError('not_found');
+  if (result.kind === 'forbidden') throw new AppError('forbidden');
+  ctx.body = body;
+}

@@ -1,0 +1,139 @@
+/** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
+import { z } from 'zod';
+import { revocationBody, statusBody } from './api.js';
+
+const problem = {
+  type: 'object',
+  required: ['type', 'title', 'status', 'requestId'],
+  properties: {
+    type: { type: 'string', format: 'uri-reference' },
+    title: { type: 'string' },
+    status: { type: 'integer' },
+    detail: { type: 'string' },
+    requestId: { type: 'string' },
+    errors: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['pointer', 'message'],
+        properties: { pointer: { type: 'string' }, message: { type: 'string' } },
+      },
+    },
+  },
+};
+
+const count = { type: 'integer', minimum: 0 };
+
+function answers(success: object): object {
+  const refusal = (description: string) => ({
+    description,
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  });
+  return {
+    200: success,
+    400: refusal('The body is not valid JSON'),
+    401: refusal('No valid access token'),
+    403: refusal('The token does not carry the scope'),
+    404: refusal('There is no such object, or it is not yours to see'),
+    413: refusal('The body is larger than 256 KiB'),
+    422: refusal('Some fields are not valid'),
+    503: refusal('The database cannot be reached; try again after Retry-After'),
+  };
+}
+
+function operation(input: {
+  id: string;
+  summary: string;
+  scope: string;
+  body: z.ZodType;
+  success: object;
+}): object {
+  return {
+    operationId: input.id,
+    summary: input.summary,
+    security: [{ oauth2: [input.scope] }],
+    parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+    requestBody: {
+      required: true,
+      content: { 'application/json': { schema: z.toJSONSchema(input.body) } },
+    },
+    responses: answers(input.success),
+  };
+}
+
+const json = (description: string, schema: object) => ({
+  description,
+  content: { 'application/json': { schema } },
+});
+
+const statusAnswer = json('The new status', {
+  type: 'object',
+  required: ['id', 'status'],
+  properties: { id: { type: 'string' }, status: { enum: ['active', 'disabled'] } },
+});
+
+/** The document served at `/admin/api/v1/openapi.json`. */
+export function openApiDocument(issuer: string): object {
+  return {
+    openapi: '3.1.0',
+    info: { title: 'Latchkey admin API', version: '1' },
+    servers: [{ url: `${issuer}/admin/api/v1` }],
+    paths: {
+      '/users/{id}/revocations': {
+        post: operation({
+          id: 'revokeAccess',
+          summary: 'End an account’s sessions, tokens or credentials at once',
+          scope: 'grants:revoke',
+          body: revocationBody,
+          success: json('How many of each were alive and are no more', {
+            type: 'object',
+            required: ['revoked'],
+            properties: {
+              revoked: {
+                type: 'object',
+                required: ['sessions', 'grants', 'tokens', 'credentials'],
+                properties: { sessions: count, grants: count, tokens: count, credentials: count },
+              },
+            },
+          }),
+        }),
+      },
+      '/users/{id}': {
+        patch: operation({
+          id: 'changeAccountStatus',
+          summary: 'Disable an account, which ends everything it has, or enable it again',
+          scope: 'users:write',
+          body: statusBody,
+          success: statusAnswer,
+        }),
+      },
+      '/clients/{id}': {
+        patch: operation({
+          id: 'changeClientStatus',
+          summary: 'Disable a client, which ends everything issued to it, or enable it again',
+          scope: 'clients:write',
+          body: statusBody,
+          success: statusAnswer,
+        }),
+      },
+    },
+    components: {
+      schemas: { Problem: problem },
+      securitySchemes: {
+        oauth2: {
+          type: 'oauth2',
+          flows: {
+            clientCredentials: {
+              tokenUrl: `${issuer}/oauth2/token`,
+              scopes: {
+                'grants:revoke': 'End sessions, grants and tokens',
+                'users:write': 'Create, change and disable accounts',
+                'clients:write': 'Register, change and disable clients and resource servers',
+              },
+            },
+          },
+        },
+      },
+    },
+  };
+}

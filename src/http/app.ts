@@ -1,0 +1,65 @@
+/** The outside of the server, as the order in which a request meets its parts. */
+import Koa from 'koa';
+import { type AdminParts, adminRoutes } from './admin/api.js';
+import { serveAssets } from './assets.js';
+import type { AppMiddleware, RequestState } from './context.js';
+import { type HealthParts, healthRoutes } from './health.js';
+import { type HomeParts, homeRoutes } from './home.js';
+import { type ErrorObserver, mapErrors } from './middleware/errors.js';
+import { securityHeaders } from './middleware/headers.js';
+import { limitBodies } from './middleware/limits.js';
+import { pinOrigin } from './middleware/origin.js';
+import { observeRequests, type RequestObserver } from './middleware/requests.js';
+import { protocolRoutes } from './protocol.js';
+import { type SignInParts, signInRoutes } from './signin.js';
+
+export type AppParts = {
+  readonly issuer: string;
+  readonly trustedProxies: readonly string[];
+  /** The provider's own cookie keys: it reads signed what we write (and the other way round). */
+  readonly cookieKeys: readonly string[];
+  readonly protocolHost: AppMiddleware;
+  readonly signIn: SignInParts;
+  readonly admin: AdminParts;
+  readonly health: HealthParts;
+  readonly home: HomeParts;
+  readonly onRequest: RequestObserver;
+  readonly onError: ErrorObserver;
+};
+
+export function createApp(parts: AppParts): Koa<RequestState> {
+  const app = new Koa<RequestState>();
+  app.keys = [...parts.cookieKeys];
+  // The forwarding headers are our own by the time anything reads them (see `pinOrigin`).
+  app.proxy = true;
+  // Every error has been mapped already; what is left is a response that broke off.
+  app.on('error', () => undefined);
+
+  app.use(observeRequests(parts.onRequest));
+  app.use(securityHeaders(parts.issuer));
+  app.use(mapErrors(parts.onError));
+  app.use(limitBodies());
+  app.use(pinOrigin(parts.issuer, parts.trustedProxies));
+  app.use(noteRoute);
+  app.use(serveAssets());
+  for (const router of [
+    healthRoutes(parts.health),
+    homeRoutes(parts.home),
+    signInRoutes(parts.signIn),
+    adminRoutes(parts.admin),
+  ]) {
+    app.use(router.routes());
+  }
+  app.use(protocolRoutes(parts.protocolHost));
+  return app;
+}
+
+/** Remembers the template of the route that matched, for logs and metrics. */
+const noteRoute: AppMiddleware = async (ctx, next) => {
+  try {
+    await next();
+  } finally {
+    const matched = (ctx as { _matchedRoute?: unknown })._matchedRoute;
+    if (typeof matched === 'string') ctx.state.route = matched;
+  }
+};

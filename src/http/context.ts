@@ -1,0 +1,27 @@
+/** What our middleware leaves on a request for those behind it. */
+import type { DefaultContext, Middleware, ParameterizedContext } from 'koa';
+import type { Origin } from '../domain/audit/index.js';
+
+export type RequestState = {
+  /** Shown on error pages, logged, and written into audit records. */
+  requestId: string;
+  /** The caller's address, as far as trusted proxies vouch for it. */
+  ip: string;
+  /** For `script` and `link` elements of this response only. */
+  nonce: string;
+  /** The matched route, for logs and metrics: never the path, which may hold a secret. */
+  route: string;
+};
+
+export type AppContext = ParameterizedContext<RequestState, DefaultContext>;
+export type AppMiddleware = Middleware<RequestState, DefaultContext>;
+
+/** Where a request came from, for the audit log. */
+export function originOf(ctx: AppContext): Origin {
+  return { ip: ctx.state.ip, requestId: ctx.state.requestId };
+}
+
+/** Whether the caller would rather read a page than JSON. */
+export function wantsPage(ctx: AppContext): boolean {
+  return ctx.accepts('json', 'html') === 'html';
+}

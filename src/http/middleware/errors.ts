@@ -1,0 +1,93 @@
+/**
+ * The one mapping from broken promises to the outside: a calm page for people, RFC 9457 problem
+ * details for the admin API, an OAuth error for protocol endpoints. Nothing else of an error
+ * ever leaves: no stack, no SQL, no path, no version.
+ */
+import { AppError } from '../../kernel/errors.js';
+import { type AppContext, type AppMiddleware, wantsPage } from '../context.js';
+import { errorPage } from '../views.js';
+
+export type ErrorObserver = (error: AppError, requestId: string) => void;
+
+export function mapErrors(observe: ErrorObserver): AppMiddleware {
+  return async (ctx, next) => {
+    try {
+      await next();
+      if (ctx.status === 404 && (ctx.body === undefined || ctx.body === null)) {
+        throw new AppError('not_found');
+      }
+    } catch (caught) {
+      const error = toAppError(caught);
+      observe(error, ctx.state.requestId);
+      present(ctx, error);
+    }
+    // However the 503 came about, it says when to come back (RFC 9110 section 10.2.3).
+    if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', '2');
+  };
+}
+
+/** Koa's own errors (a malformed body, a path that does not decode) carry a status. */
+function toAppError(caught: unknown): AppError {
+  if (caught instanceof AppError) return caught;
+  const { status } = (caught ?? {}) as { status?: unknown };
+  if (status === 413) return new AppError('payload_too_large', { cause: caught });
+  if (status === 415) return new AppError('unsupported_media_type', { cause: caught });
+  if (status === 400 || status === 422) return new AppError('invalid_request', { cause: caught });
+  return new AppError('internal', { cause: caught });
+}
+
+function present(ctx: AppContext, error: AppError): void {
+  const { status, title, retryAfterSeconds } = error.row;
+  ctx.status = status;
+  if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
+  // A body that was refused unread: the connection cannot be used again.
+  if (status === 413) ctx.set('Connection', 'close');
+
+  if (ctx.path.startsWith('/admin/api/')) {
+    ctx.body = {
+      type: 'about:blank',
+      title,
+      status,
+      ...(error.detail ? { detail: error.detail } : {}),
+      requestId: ctx.state.requestId,
+      ...(error.fields.length > 0 ? { errors: error.fields } : {}),
+    };
+    ctx.type = 'application/problem+json';
+  } else if (ctx.path.startsWith('/oauth2/') && !wantsPage(ctx)) {
+    ctx.body = { error: oauthCode(status), error_description: error.detail ?? title };
+  } else if (wantsPage(ctx)) {
+    ctx.type = 'html';
+    ctx.body = errorPage({
+      status,
+      title,
+      message: error.detail ?? messageFor(error),
+      requestId: ctx.state.requestId,
+      nonce: ctx.state.nonce,
+    });
+  } else {
+    ctx.body = { error: error.code, error_description: error.detail ?? title };
+  }
+}
+
+function oauthCode(status: number): string {
+  if (status === 503) return 'temporarily_unavailable';
+  return status >= 500 ? 'server_error' : 'invalid_request';
+}
+
+function messageFor(error: AppError): string {
+  switch (error.code) {
+    case 'malformed_cookie':
+      return 'It may have expired, been finished already, or been opened in another browser. Go back to the shop and start again.';
+    case 'cross_site_form':
+      return 'Go back, reload the page and send it again.';
+    case 'not_found':
+      return 'Check the address, or go back to where you came from.';
+    case 'store_unavailable':
+    case 'overloaded':
+      return 'Nothing is lost. Please try again in a few seconds.';
+    case 'internal':
+      return 'Nothing happened to your account. Please try again; if it stays, tell the shop the request id below.';
+    default:
+      return 'Please go back and try again.';
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * One host name, one scheme, one client address. Everything behind this trusts the request's
+ * headers, so everything in them that a stranger could have written is replaced here: host
+ * header attacks on links (CWE-644), a made-up X-Forwarded-For, a made-up client certificate.
+ */
+import { BlockList, isIP } from 'node:net';
+import { AppError } from '../../kernel/errors.js';
+import type { AppMiddleware } from '../context.js';
+
+// Only a declared proxy may speak for somebody else (requirement R32: X-SSL-* and the like).
+const SPOOFABLE =
+  /^(x-forwarded-|x-ssl-|x-client-cert|ssl-client-|forwarded$|x-real-ip$|x-original-|x-rewrite-)/;
+
+function blockList(cidrs: readonly string[]): BlockList {
+  const trusted = new BlockList();
+  for (const cidr of cidrs) {
+    const [address = '', bits] = cidr.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    trusted.addSubnet(address, bits ? Number(bits) : family === 'ipv6' ? 128 : 32, family);
+  }
+  return trusted;
+}
+
+function plainAddress(address: string): string {
+  const bare = address.trim().replace(/^\[|\](:\d+)?$/g, '');
+  return bare.startsWith('::ffff:') && isIP(bare.slice(7)) === 4 ? bare.slice(7) : bare;
+}
+
+/**
+ * @param issuer the only origin this server answers for; requests for others get 421
+ * @param trustedProxies CIDRs whose forwarding headers are believed
+ */
+export function pinOrigin(issuer: string, trustedProxies: readonly string[]): AppMiddleware {
+  const { host, protocol } = new URL(issuer);
+  const trusted = blockList(trustedProxies);
+  const isTrusted = (address: string) => {
+    const family = isIP(address);
+    return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
+  };
+
+  return async (ctx, next) => {
+    const { headers } = ctx.req;
+    const peer = plainAddress(ctx.req.socket.remoteAddress ?? '');
+    const viaProxy = isTrusted(peer);
+
+    let ip = peer;
+    let seenHost = headers.host;
+    if (viaProxy) {
+      // From the right: the first address that is not a proxy of ours is the client's.
+      const chain = String(headers['x-forwarded-for'] ?? '')
+        .split(',')
+        .map(plainAddress)
+        .filter((address) => isIP(address) !== 0);
+      while (chain.length > 0) {
+        ip = chain.pop() ?? ip;
+        if (!isTrusted(ip)) break;
+      }
+      const forwardedHost = headers['x-forwarded-host'];
+      if (typeof forwardedHost === 'string') seenHost = forwardedHost;
+      const scheme = headers['x-forwarded-proto'];
+      if (typeof scheme === 'string' && `${scheme.split(',')[0]?.trim()}:` !== protocol) {
+        throw new AppError('misdirected_host', { detail: `This server answers ${protocol} only` });
+      }
+    }
+    for (const name of Object.keys(headers)) {
+      if (SPOOFABLE.test(name)) delete headers[name];
+    }
+    ctx.state.ip = ip;
+
+    // Probes come by address; they are told nothing worth pinning.
+    if (!ctx.path.startsWith('/health/') && seenHost?.toLowerCase() !== host) {
+      throw new AppError('misdirected_host', { detail: `This server answers as ${issuer}` });
+    }
+    headers.host = host;
+    headers['x-forwarded-host'] = host;
+    headers['x-forwarded-proto'] = protocol.slice(0, -1);
+    headers['x-forwarded-for'] = ip;
+    await next();
+  };
+}

@@ -1,0 +1,64 @@
+/**
+ * Where the protocol host is mounted. Only the exact paths that discovery names reach it (it
+ * would also answer to `/TOKEN` and `/token/`, past every limit that is keyed on a path), and
+ * only a declared method.
+ */
+import { AppError } from '../kernel/errors.js';
+import type { AppMiddleware } from './context.js';
+import { allowFormTarget } from './middleware/headers.js';
+
+/** The host's endpoints: exact path → methods. Resumed authorizations end in an opaque id. */
+const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/.well-known/openid-configuration', ['GET', 'HEAD', 'OPTIONS']],
+  ['/.well-known/oauth-authorization-server', ['GET', 'HEAD', 'OPTIONS']],
+  ['/oauth2/authorize', ['GET']],
+  ['/oauth2/token', ['POST', 'OPTIONS']],
+  ['/oauth2/userinfo', ['GET', 'POST', 'OPTIONS']],
+  ['/oauth2/jwks', ['GET', 'HEAD', 'OPTIONS']],
+  ['/oauth2/introspect', ['POST', 'OPTIONS']],
+  ['/oauth2/revoke', ['POST', 'OPTIONS']],
+  ['/oauth2/par', ['POST', 'OPTIONS']],
+  ['/oauth2/logout', ['GET']],
+  ['/oauth2/logout/confirm', ['POST']],
+  ['/oauth2/logout/success', ['GET']],
+]);
+const RESUME = /^\/oauth2\/authorize\/[A-Za-z0-9_-]{1,100}$/;
+
+/** Public, short-lived by RFC 7517's advice: a new key is published ten minutes ahead. */
+const CACHEABLE = new Set([
+  '/.well-known/openid-configuration',
+  '/.well-known/oauth-authorization-server',
+  '/oauth2/jwks',
+]);
+
+type HostContext = { oidc?: { params?: Record<string, unknown>; session?: { state?: unknown } } };
+
+/** @param host runs the protocol host's own middleware on the request */
+export function protocolRoutes(host: AppMiddleware): AppMiddleware {
+  return async (ctx, next) => {
+    const resumed = RESUME.test(ctx.path);
+    const methods = resumed ? ['GET'] : endpoints.get(ctx.path);
+    if (!methods) return next();
+    ctx.state.route = resumed ? '/oauth2/authorize/:uid' : ctx.path;
+    if (!methods.includes(ctx.method)) {
+      ctx.set('Allow', methods.join(', '));
+      throw new AppError('method_not_allowed');
+    }
+    await host(ctx, async () => undefined);
+    if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {
+      ctx.set('Cache-Control', 'public, max-age=300');
+    }
+    if (ctx.response.is('html'))
+      allowWhereItGoes(ctx as unknown as HostContext, (target) => allowFormTarget(ctx, target));
+    return undefined;
+  };
+}
+
+/** Pages of the host post on to the client: its redirect URI, or the log-out's. */
+function allowWhereItGoes(ctx: HostContext, allow: (target: string) => void): void {
+  const { params, session } = ctx.oidc ?? {};
+  const state = session?.state as { postLogoutRedirectUri?: unknown } | undefined;
+  for (const target of [params?.redirect_uri, state?.postLogoutRedirectUri]) {
+    if (typeof target === 'string') allow(target);
+  }
+}

@@ -1,0 +1,64 @@
+/** What a command is, and how its arguments are read. */
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import type { CliCore } from './index.js';
+
+export type Outcome =
+  | { readonly kind: 'done'; readonly lines: readonly string[]; readonly data: unknown }
+  | { readonly kind: 'failed'; readonly message: string };
+
+export type Command = {
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  readonly options: readonly { readonly flag: string; readonly meaning: string }[];
+  /** Reads the arguments (throws `UsageError`) before anything is opened. */
+  prepare(args: readonly string[]): (core: CliCore) => Promise<Outcome>;
+};
+
+/** The command line itself is wrong: exit code 2. */
+export class UsageError extends Error {}
+
+/** Strict parsing: an unknown option is an error, not ignored. */
+export function readArguments<T extends NonNullable<ParseArgsConfig['options']>>(
+  args: readonly string[],
+  options: T,
+  positionals: { readonly min: number; readonly max: number; readonly what: string },
+) {
+  try {
+    const parsed = parseArgs({
+      args: [...args],
+      options: { ...options, json: { type: 'boolean' as const } },
+      allowPositionals: true,
+      strict: true,
+    });
+    const count = parsed.positionals.length;
+    if (count < positionals.min || count > positionals.max) {
+      throw new UsageError(`Name ${positionals.what}`);
+    }
+    return parsed;
+  } catch (error) {
+    if (error instanceof UsageError) throw error;
+    throw new UsageError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+export function failed(message: string): Outcome {
+  return { kind: 'failed', message };
+}
+
+export function done(data: unknown, ...lines: string[]): Outcome {
+  return { kind: 'done', data, lines };
+}
+
+/** Columns of even width, for people. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = head.map((title, i) =>
+    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  return [head, ...rows].map((row) =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  );
+}

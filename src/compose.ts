@@ -1,0 +1,243 @@
+/**
+ * The parts list: every island bound to a database handle, every flow given what it needs, every
+ * surface given its flows. The only file that sees everything.
+ */
+import { fileURLToPath } from 'node:url';
+import mount from 'koa-mount';
+import type { Config } from './config/index.js';
+import { createAccess } from './domain/access/index.js';
+import { createAudit } from './domain/audit/index.js';
+import { createClients } from './domain/clients/index.js';
+import { createCredentials, type PasswordHasher } from './domain/credentials/index.js';
+import { createGrants } from './domain/grants/index.js';
+import { createIdentity, maskEmail } from './domain/identity/index.js';
+import { createKeys } from './domain/keys/index.js';
+import { createAnswerConsent } from './flows/answer-consent.js';
+import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
+import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
+import { createCreateAccount } from './flows/create-account.js';
+import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
+import type { Domain, FlowParts, Transact } from './flows/domain.js';
+import { createIssueClientSecret } from './flows/issue-client-secret.js';
+import { createRegisterClient } from './flows/register-client.js';
+import { createRevokeAccess } from './flows/revoke-access.js';
+import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
+import { createSeedDemo } from './flows/seed-demo.js';
+import { createSignIn } from './flows/sign-in.js';
+import { createApp } from './http/app.js';
+import type { AppContext } from './http/context.js';
+import { createFormTokens } from './http/middleware/form-guard.js';
+import { allowFormTarget } from './http/middleware/headers.js';
+import { errorPage, signedOutPage, signOutPage } from './http/views.js';
+import { type Clock, systemClock } from './kernel/clock.js';
+import { createKeyring, type Keyring } from './kernel/keyring.js';
+import type { Secret } from './kernel/secret.js';
+import { createDirectory } from './oidc/directory.js';
+import { createHost } from './oidc/host.js';
+import { createInteractions } from './oidc/interactions.js';
+import { createHostPages, type PageRenderer } from './oidc/pages.js';
+import { startChangeFeed } from './platform/change-feed.js';
+import type { Logger } from './platform/logger.js';
+import { createMetrics } from './platform/metrics.js';
+import { openMilestones } from './platform/milestones.js';
+import { startPasswordHasher } from './platform/password-hasher.js';
+import { type Db, openPostgres } from './platform/postgres.js';
+import { openRedis } from './platform/redis.js';
+
+export const migrationsDirectory = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
+
+/** Configuration with everything that could be generated in place. */
+export type Settled = Omit<Config, 'databaseUrl' | 'keyring' | 'cookieKeys'> & {
+  readonly databaseUrl: Secret;
+  readonly keyring: NonNullable<Config['keyring']>;
+  readonly cookieKeys: NonNullable<Config['cookieKeys']>;
+};
+
+type DomainParts = {
+  readonly clock: Clock;
+  readonly keyring: Keyring;
+  readonly hasher: PasswordHasher;
+  readonly production: boolean;
+};
+
+/** Binds every island to `db`: closures only, so cheap enough for every transaction. */
+export function buildDomain(db: Db, parts: DomainParts): Domain {
+  const { clock, keyring, hasher, production } = parts;
+  return {
+    identity: createIdentity({ db, keyring }),
+    credentials: createCredentials({ db, clock, hasher }),
+    clients: createClients({ db, clock, production }),
+    access: createAccess({ db }),
+    grants: createGrants({ db, keyring }),
+    keys: createKeys({ db, clock, keyring }),
+    audit: createAudit({ db, clock }),
+  };
+}
+
+/** Domain and flows: what the command line needs, and what the server is built on. */
+export function composeCore(config: Settled, log: Logger, clock: Clock = systemClock) {
+  const postgres = openPostgres({ url: config.databaseUrl });
+  const keyring = createKeyring(config.keyring.reveal());
+  const hasher = startPasswordHasher({
+    onRestart: (reason) => log.warn({ reason }, 'the hashing process was replaced'),
+    onRefused: (reason) => log.error({ reason }, 'a stored password hash was refused'),
+  });
+  // Whoever hashes sees the failure; start-up asks `ready` itself.
+  hasher.ready().catch(() => undefined);
+  const parts = { clock, keyring, hasher, production: config.production };
+  const domain = buildDomain(postgres.db, parts);
+  const transact: Transact = (work) => postgres.transaction((tx) => work(buildDomain(tx, parts)));
+  const given: FlowParts = { domain, transact };
+  const createAccount = createCreateAccount(given);
+  const registerClient = createRegisterClient(given);
+
+  const flows = {
+    signIn: createSignIn(given),
+    answerConsent: createAnswerConsent(given),
+    revokeAccess: createRevokeAccess(given),
+    changeAccountStatus: createChangeAccountStatus(given),
+    changeClientStatus: createChangeClientStatus(given),
+    authorizeAdministrator: createAuthorizeAdministrator(given),
+    createAccount,
+    registerClient,
+    issueClientSecret: createIssueClientSecret(given),
+    ensureSigningKeys: createEnsureSigningKeys(given),
+    rotateSigningKeys: createRotateSigningKeys(given),
+    seedDemo: createSeedDemo({
+      flows: given,
+      createAccount,
+      registerClient,
+      milestones: openMilestones({ db: postgres.db, url: config.databaseUrl }),
+      seal: (text) => keyring.seal('milestone', text, 'demo-seed'),
+      open: (box) => keyring.open('milestone', box, 'demo-seed').toString('utf8'),
+    }),
+  };
+  return {
+    postgres,
+    domain,
+    flows,
+    clock,
+    hasherReady: () => hasher.ready(),
+    async close() {
+      await Promise.all([hasher.close(), postgres.close()]);
+    },
+  };
+}
+
+export type Core = ReturnType<typeof composeCore>;
+
+/** The whole server on top of a core: protocol host, pages, admin API. */
+export async function composeServer(
+  config: Settled,
+  core: Core,
+  parts: { log: Logger; demo: DemoSecrets | undefined; accepting: () => boolean },
+) {
+  const { log } = parts;
+  const { domain, flows, clock } = core;
+  const changes = startChangeFeed({ url: config.databaseUrl });
+  const redis = config.redisUrl ? openRedis({ url: config.redisUrl }) : undefined;
+  const directory = createDirectory({
+    clients: domain.clients,
+    access: domain.access,
+    changes,
+    clock,
+  });
+  const host = await createHost({
+    issuer: config.issuer,
+    cookieKeys: config.cookieKeys,
+    grants: domain.grants,
+    identity: domain.identity,
+    directory,
+    pages: createHostPages(pages),
+    keys: domain.keys,
+    changes,
+    clock,
+    events: {
+      onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
+      onReloadFailed: (error) => log.error({ err: error }, 'signing keys could not be reloaded'),
+    },
+  });
+  const metrics = createMetrics();
+
+  const app = createApp({
+    issuer: config.issuer,
+    trustedProxies: config.trustedProxies,
+    cookieKeys: config.cookieKeys.reveal(),
+    protocolHost: (ctx, next) => mount('/', host.current())(ctx, next),
+    signIn: {
+      issuer: config.issuer,
+      interactions: createInteractions(host, directory),
+      signIn: flows.signIn,
+      answerConsent: flows.answerConsent,
+      async describeAccount(accountId) {
+        const person = await domain.identity.findPerson(accountId);
+        return person?.email ? maskEmail(person.email) : '';
+      },
+      tokens: createFormTokens(config.cookieKeys),
+    },
+    admin: { issuer: config.issuer, ...flows },
+    health: {
+      accepting: parts.accepting,
+      database: () => core.postgres.ping(),
+      redis: redis && (() => redis.ping()),
+    },
+    home: { issuer: config.issuer, demo: parts.demo && demoLogins(parts.demo) },
+    onRequest(seen) {
+      metrics.request(seen);
+      log.info(
+        { ...seen, seconds: undefined, ms: Math.round(seen.seconds * 10_000) / 10 },
+        'request',
+      );
+    },
+    onError(error, requestId) {
+      log[error.row.log]({ requestId, code: error.code, err: error.cause ?? error }, error.message);
+    },
+  });
+
+  return {
+    app,
+    metrics,
+    async close() {
+      host.close();
+      await Promise.all([changes.close(), redis?.close()]);
+    },
+  };
+}
+
+export type Server = Awaited<ReturnType<typeof composeServer>>;
+
+const stateOf = (ctx: object) => (ctx as AppContext).state;
+
+/** The protocol host's pages, drawn by our views. */
+const pages: PageRenderer = {
+  error: (ctx, { title, message, error }) =>
+    errorPage({
+      status: ctx.status,
+      title,
+      message,
+      // Small print for the client's developers; the host has checked that it is no secret.
+      requestId: `${stateOf(ctx).requestId} (${error})`,
+      nonce: stateOf(ctx).nonce,
+    }),
+  signOut(ctx, page) {
+    const state = ctx.oidc.session?.state as { postLogoutRedirectUri?: string } | undefined;
+    if (state?.postLogoutRedirectUri) {
+      allowFormTarget(ctx as unknown as AppContext, state.postLogoutRedirectUri);
+    }
+    return signOutPage({ ...page, nonce: stateOf(ctx).nonce });
+  },
+  signedOut: (ctx, page) => signedOutPage({ ...page, nonce: stateOf(ctx).nonce }),
+};
+
+function demoLogins({ passwords }: DemoSecrets) {
+  return {
+    storefrontUrl: 'http://localhost:4000/',
+    logins: Object.entries(demoPeople)
+      .filter(([, person]) => person.accountKind === 'shopper')
+      .map(([key, person]) => ({
+        label: person.profile.name ?? key,
+        login: person.email,
+        password: passwords[key] ?? '',
+      })),
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * Runs once before all tests: a throw-away PostgreSQL with a migrated template, and a Redis.
+ * Speed matters more than survival here, so nothing is ever synced to disk.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { TestProject } from 'vitest/node';
+import {
+  type EmbeddedPostgres,
+  openEmbeddedPostgres,
+} from '../../src/platform/embedded-postgres.js';
+import { applyMigrations } from '../../src/platform/migrate.js';
+import { findBrowser } from './chromium.js';
+import type { Missing } from './provided.js';
+import { startRedis } from './redis-server.js';
+
+const TEMPLATE = 'latchkey_template';
+const PREFIX = 'latchkey-test-';
+const migrations = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
+
+const SERVER_SETTINGS = [
+  'fsync=off',
+  'synchronous_commit=off',
+  'full_page_writes=off',
+  'autovacuum=off',
+  'max_connections=200',
+  'wal_level=minimal',
+  'max_wal_senders=0',
+];
+
+/** Starts the services; vitest calls what this returns when all tests are over. */
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  await sweepAbandoned();
+  const scratch = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
+  const postgres = await openEmbeddedPostgres({
+    directory: join(scratch, 'postgres'),
+    password: randomBytes(16).toString('hex'),
+    database: TEMPLATE,
+    serverFlags: SERVER_SETTINGS.flatMap((setting) => ['-c', setting]),
+    initdbFlags: ['--no-sync'],
+  });
+  const redis = await startRedis(scratch);
+  async function tearDown(): Promise<void> {
+    redis?.stop();
+    await postgres.stop();
+    await rm(scratch, { recursive: true, force: true });
+  }
+  try {
+    await migrateTemplate(postgres);
+  } catch (error) {
+    await tearDown();
+    throw error;
+  }
+  project.provide('services', {
+    postgresUrl: maintenanceUrl(postgres),
+    templateDatabase: TEMPLATE,
+    redisUrl: redis?.url ?? null,
+    missing: whatIsMissing(redis !== undefined),
+  });
+  return tearDown;
+}
+
+function maintenanceUrl(postgres: EmbeddedPostgres): string {
+  const url = new URL(postgres.url);
+  url.pathname = '/postgres';
+  return url.href;
+}
+
+async function migrateTemplate(postgres: EmbeddedPostgres): Promise<void> {
+  if (!existsSync(migrations)) return;
+  await applyMigrations({ connectionString: postgres.url, directory: migrations });
+}
+
+function whatIsMissing(hasRedis: boolean): Missing[] {
+  const missing: Missing[] = [];
+  if (!hasRedis) {
+    const remedy = 'install redis-server or valkey-server, or set REDIS_URL';
+    missing.push({ what: 'Tests that need Redis', remedy });
+  }
+  if (findBrowser() === undefined) {
+    const remedy = 'install Google Chrome or Chromium';
+    missing.push({ what: 'Tests in the browser', remedy });
+  }
+  return missing;
+}
+
+/** Our PostgreSQL survives `kill -9` by design, so a killed test run leaves one behind. */
+async function sweepAbandoned(): Promise<void> {
+  for (const entry of await readdir(tmpdir())) {
+    const pid = Number(entry.startsWith(PREFIX) && entry.slice(PREFIX.length).split('-')[0]);
+    if (!(pid > 0) || isAlive(pid)) continue;
+    const scratch = join(tmpdir(), entry);
+    const lock = await readFile(join(scratch, 'postgres', 'postmaster.pid'), 'utf8').catch(
+      () => '',
+    );
+    const postmaster = Number(lock.split('\n')[0]);
+    if (postmaster > 0 && isAlive(postmaster)) process.kill(postmaster, 'SIGQUIT');
+    await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

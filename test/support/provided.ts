@@ -1,0 +1,20 @@
+/** What the global set-up hands to the tests and to the reporter. */
+
+/** Something that could not be had on this machine, and the one line that would change it. */
+export type Missing = { readonly what: string; readonly remedy: string };
+
+export type ProvidedServices = {
+  /** Connection string of the maintenance database, for creating and dropping others. */
+  readonly postgresUrl: string;
+  /** The migrated database that others are copied from. */
+  readonly templateDatabase: string;
+  /** Null when there is no Redis on this machine. */
+  readonly redisUrl: string | null;
+  readonly missing: readonly Missing[];
+};
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    services: ProvidedServices;
+  }
+}

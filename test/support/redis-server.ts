@@ -1,0 +1,75 @@
+/** Finds or installs a Redis and runs it for the length of the tests. */
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { createConnection, createServer } from 'node:net';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+export type TestRedis = { readonly url: string; stop(): void };
+
+/**
+ * The Redis named by `REDIS_URL`, or one started from `redis-server` or `valkey-server`, which
+ * on Debian as root is installed first. Undefined where none can be had.
+ */
+export async function startRedis(directory: string): Promise<TestRedis | undefined> {
+  const given = process.env.REDIS_URL;
+  if (given) return { url: given, stop: () => undefined };
+  const program = findServer() ?? installServer();
+  if (program === undefined) return undefined;
+  const port = await freePort();
+  const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory];
+  const child = spawn(program, [...settings, '--save', '', '--appendonly', 'no'], {
+    stdio: 'ignore',
+  });
+  await accepting(port, child);
+  return { url: `redis://127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') };
+}
+
+function findServer(): string | undefined {
+  const directories = (process.env.PATH ?? '').split(delimiter);
+  const names = ['redis-server', 'valkey-server'];
+  return directories
+    .flatMap((directory) => names.map((name) => join(directory, name)))
+    .find((path) => existsSync(path));
+}
+
+function installServer(): string | undefined {
+  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined;
+  console.log('Installing redis-server for the tests (apt-get) ...');
+  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
+  const install = ['install', '-y', '--no-install-recommends', 'redis-server'];
+  if (spawnSync('apt-get', install, options).status !== 0) {
+    spawnSync('apt-get', ['update'], options);
+    spawnSync('apt-get', install, options);
+  }
+  return findServer();
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('No free port for Redis');
+  return address.port;
+}
+
+async function accepting(port: number, child: ChildProcess): Promise<void> {
+  let failure: Error | undefined;
+  child.on('error', (error) => {
+    failure = error;
+  });
+  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(15)) {
+    if (failure !== undefined) throw failure;
+    if (child.exitCode !== null) throw new Error(`Redis ended with status ${child.exitCode}`);
+    const socket = createConnection(port, '127.0.0.1');
+    const connected = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (connected) return;
+  }
+  throw new Error('Redis did not start within ten seconds');
+}

@@ -1,0 +1,16 @@
+/** How the tests run: real services, started once, and two workers, which is what CI has. */
+import { defineConfig } from 'vitest/config';
+import { TallyReporter } from './test/support/reporter.js';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 30_000,
+    teardownTimeout: 20_000,
+    reporters: ['default', new TallyReporter()],
+  },
+});

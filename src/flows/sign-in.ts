@@ -54,7 +54,7 @@ export function createSignIn({ domain, transact }: FlowParts): SignIn {
       // From here a revocation waits for us or we have waited for it. An epoch that moved since
       // the password was looked at means that it was taken back in between: it proves nothing.
       const held = await identity.holdForSignIn(account.id);
-      if (!held || held.status !== 'active') return refuse('disabled', 'rejected');
+      if (held?.status !== 'active') return refuse('disabled', 'rejected');
       if (held.securityEpoch !== account.securityEpoch) return refuse('revoked', 'rejected');
 
       const step = nextStep({ accountKind: account.kind, proven: ['password'] });

@@ -3,7 +3,6 @@
  * surface given its flows. The only file that sees everything.
  */
 import { fileURLToPath } from 'node:url';
-import mount from 'koa-mount';
 import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
 import { createAudit } from './domain/audit/index.js';
@@ -19,6 +18,7 @@ import { createCreateAccount } from './flows/create-account.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
+import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
@@ -100,6 +100,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
     authorizeAdministrator: createAuthorizeAdministrator(given),
     createAccount,
     registerClient,
+    recordTokenReuse: createRecordTokenReuse(given),
     issueClientSecret: createIssueClientSecret(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     rotateSigningKeys: createRotateSigningKeys(given),
@@ -154,6 +155,12 @@ export async function composeServer(
     clock,
     events: {
       onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
+      onTokenReuse({ requestContext, ...seen }) {
+        const { ip, requestId } = stateOf(requestContext);
+        flows.recordTokenReuse({ ...seen, origin: { ip, requestId } }).catch((error: unknown) => {
+          log.error({ err: error, requestId }, 'a token reuse could not be recorded');
+        });
+      },
       onReloadFailed: (error) => log.error({ err: error }, 'signing keys could not be reloaded'),
     },
   });
@@ -163,7 +170,7 @@ export async function composeServer(
     issuer: config.issuer,
     trustedProxies: config.trustedProxies,
     cookieKeys: config.cookieKeys.reveal(),
-    protocolHost: (ctx, next) => mount('/', host.current())(ctx, next),
+    protocolHost: (ctx, next) => host.handle(ctx, next),
     signIn: {
       issuer: config.issuer,
       interactions: createInteractions(host, directory),

@@ -1,6 +1,6 @@
 /** What a command is, and how its arguments are read. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import type { CliCore } from './index.js';
+import type { CliCore } from './core.js';
 
 export type Outcome =
   | { readonly kind: 'done'; readonly lines: readonly string[]; readonly data: unknown }

@@ -2,32 +2,11 @@
  * The command line. One table of commands; each parses its own arguments, calls one flow or one
  * read, and presents the outcome for people or, with `--json`, for scripts.
  */
-
-import type { ChangeStatus } from '../flows/change-status.js';
-import type { CreateAccount } from '../flows/create-account.js';
-import type { Domain } from '../flows/domain.js';
-import type { IssueClientSecret } from '../flows/issue-client-secret.js';
-import type { RegisterClient } from '../flows/register-client.js';
-import type { RevokeAccess } from '../flows/revoke-access.js';
-import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
 import { clientCommands } from './clients.js';
 import { type Command, UsageError } from './command.js';
+import type { CliCore } from './core.js';
 import { keyCommands } from './keys.js';
 import { userCommands } from './users.js';
-
-/** What commands work with. */
-export type CliCore = {
-  readonly domain: Domain;
-  readonly flows: {
-    readonly createAccount: CreateAccount;
-    readonly changeAccountStatus: ChangeStatus;
-    readonly changeClientStatus: ChangeStatus;
-    readonly revokeAccess: RevokeAccess;
-    readonly registerClient: RegisterClient;
-    readonly issueClientSecret: IssueClientSecret;
-    readonly rotateSigningKeys: RotateSigningKeys;
-  };
-};
 
 export type CliParts = {
   readonly say: (line: string) => void;

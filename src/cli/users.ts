@@ -5,7 +5,7 @@ import { isRole, roles } from '../domain/access/index.js';
 import { type Revocable, revocable } from '../flows/revoke-access.js';
 import { isId } from '../kernel/ids.js';
 import { type Command, done, failed, type Outcome, readArguments, UsageError } from './command.js';
-import type { CliCore } from './index.js';
+import type { CliCore } from './core.js';
 
 const operator = { kind: 'operator' } as const;
 const WHO = 'one account: its id or its e-mail address';

@@ -14,14 +14,20 @@ export type HomeParts = {
 export function homeRoutes(parts: HomeParts): Router<RequestState> {
   const router = new Router<RequestState>();
   router.get('/', (ctx) => {
+    // The demo log-ins are this machine's business, also when the demo listens on a network.
+    const demo = isLoopback(ctx.state.ip) ? parts.demo : undefined;
     ctx.type = 'html';
     ctx.body = homePage({
       issuer: parts.issuer,
-      development: parts.demo !== undefined,
-      storefrontUrl: parts.demo?.storefrontUrl,
-      logins: parts.demo?.logins,
+      development: demo !== undefined,
+      storefrontUrl: demo?.storefrontUrl,
+      logins: demo?.logins,
       nonce: ctx.state.nonce,
     });
   });
   return router;
+}
+
+function isLoopback(ip: string): boolean {
+  return ip === '::1' || ip.startsWith('127.');
 }

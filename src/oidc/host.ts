@@ -4,7 +4,8 @@
  * flight end on the one they began with.
  */
 import { createHash } from 'node:crypto';
-import Provider from 'oidc-provider';
+import mount from 'koa-mount';
+import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import type { Keys } from '../domain/keys/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { teachClients } from './clients.js';
@@ -14,6 +15,13 @@ import { guarded } from './errors.js';
 
 export type HostEvents = {
   onServerError(error: unknown): void;
+  /** A spent code or refresh token was presented again; its grant has just ended. */
+  onTokenReuse(seen: {
+    kind: 'authorization_code' | 'refresh_token';
+    clientId: string | undefined;
+    accountId: string | undefined;
+    requestContext: object;
+  }): void;
   /** Building a provider from the keys failed; the present one stays. */
   onReloadFailed(error: unknown): void;
 };
@@ -21,8 +29,12 @@ export type HostEvents = {
 export type Host = {
   /** The provider for a request that begins now. */
   current(): Provider;
+  /** Koa middleware that runs the request through it. */
+  handle(ctx: object, next: () => Promise<unknown>): Promise<unknown>;
   close(): void;
 };
+
+type Handler = Host['handle'];
 
 // setTimeout's limit is 24.8 days; looking once a day costs nothing.
 const LONGEST_TIMER_MS = 24 * 3600 * 1000;
@@ -38,6 +50,7 @@ export async function createHost(
   },
 ): Promise<Host> {
   let provider: Provider | undefined;
+  let mounted: Handler | undefined;
   let fingerprint = '';
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -51,6 +64,7 @@ export async function createHost(
       .digest('hex');
     if (order !== fingerprint) {
       provider = build(keys);
+      mounted = mount('/', provider) as unknown as Handler;
       fingerprint = order;
     }
     const wait = nextChange ? nextChange.getTime() - parts.clock.now().getTime() : Infinity;
@@ -89,6 +103,17 @@ export async function createHost(
     // What stands in the forwarding headers was written by our own front middleware.
     made.proxy = true;
     made.on('server_error', (_ctx, error) => parts.events.onServerError(error));
+    // At the token endpoint a grant is only ever revoked because something used came back.
+    made.on('grant.revoked', (ctx: KoaContextWithOIDC) => {
+      const { route, client, params } = ctx.oidc;
+      if (route !== 'token') return;
+      parts.events.onTokenReuse({
+        kind: params?.grant_type === 'refresh_token' ? 'refresh_token' : 'authorization_code',
+        clientId: client?.clientId,
+        accountId: ctx.oidc.entities.RefreshToken?.accountId,
+        requestContext: ctx,
+      });
+    });
     teachClients(made, parts.directory, parts.clock);
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
@@ -109,6 +134,9 @@ export async function createHost(
     current() {
       if (!provider) throw new Error('The protocol host has no provider');
       return provider;
+    },
+    async handle(ctx, next) {
+      return mounted?.(ctx, next);
     },
     close() {
       closed = true;

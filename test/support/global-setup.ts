@@ -2,6 +2,8 @@
  * Runs once before all tests: a throw-away PostgreSQL with a migrated template, and a Redis.
  * Speed matters more than survival here, so nothing is ever synced to disk.
  */
+
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -20,6 +22,7 @@ import { startRedis } from './redis-server.js';
 
 const TEMPLATE = 'latchkey_template';
 const PREFIX = 'latchkey-test-';
+const buildScript = fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url));
 const migrations = fileURLToPath(new URL('../../prisma/migrations', import.meta.url));
 
 const SERVER_SETTINGS = [
@@ -34,6 +37,7 @@ const SERVER_SETTINGS = [
 
 /** Starts the services; vitest calls what this returns when all tests are over. */
 export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  build();
   await sweepAbandoned();
   const scratch = await mkdtemp(join(tmpdir(), `${PREFIX}${process.pid}-`));
   const postgres = await openEmbeddedPostgres({
@@ -62,6 +66,11 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     missing: whatIsMissing(redis !== undefined),
   });
   return tearDown;
+}
+
+/** Tests start the server as operators do: from the compiled output. */
+function build(): void {
+  execFileSync(process.execPath, [buildScript, '--if-stale'], { stdio: 'inherit' });
 }
 
 function maintenanceUrl(postgres: EmbeddedPostgres): string {

@@ -4,15 +4,16 @@
  */
 import bodyParser from '@koa/bodyparser';
 import Router from '@koa/router';
-import { z } from 'zod';
+import type { z } from 'zod';
 import { type Administrator, type AdminScope, mayAdminister } from '../../domain/access/index.js';
 import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
 import type { ChangeStatus, ChangeStatusResult } from '../../flows/change-status.js';
-import { type RevokeAccess, revocable } from '../../flows/revoke-access.js';
+import type { RevokeAccess } from '../../flows/revoke-access.js';
 import { AppError } from '../../kernel/errors.js';
 import { isId } from '../../kernel/ids.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
 import { ADMIN_LIMIT } from '../middleware/limits.js';
+import { revocationBody, statusBody } from './bodies.js';
 import { openApiDocument } from './openapi.js';
 
 export type AdminParts = {
@@ -22,18 +23,6 @@ export type AdminParts = {
   readonly changeAccountStatus: ChangeStatus;
   readonly changeClientStatus: ChangeStatus;
 };
-
-const reason = z.string().trim().min(1).max(500);
-
-export const revocationBody = z.strictObject({
-  what: z.array(z.enum(revocable)).min(1).max(revocable.length),
-  reason,
-});
-
-export const statusBody = z.strictObject({
-  status: z.enum(['active', 'disabled']),
-  reason: reason.optional(),
-});
 
 export function adminRoutes(parts: AdminParts): Router<RequestState> {
   const router = new Router<RequestState>({

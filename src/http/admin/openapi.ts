@@ -1,6 +1,6 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
-import { revocationBody, statusBody } from './api.js';
+import { revocationBody, statusBody } from './bodies.js';
 
 const problem = {
   type: 'object',

@@ -1,0 +1,22 @@
+/** The command line's view of the program: reads of the domain, and the flows it may start. */
+import type { ChangeStatus } from '../flows/change-status.js';
+import type { CreateAccount } from '../flows/create-account.js';
+import type { Domain } from '../flows/domain.js';
+import type { IssueClientSecret } from '../flows/issue-client-secret.js';
+import type { RegisterClient } from '../flows/register-client.js';
+import type { RevokeAccess } from '../flows/revoke-access.js';
+import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
+
+/** What commands work with. */
+export type CliCore = {
+  readonly domain: Domain;
+  readonly flows: {
+    readonly createAccount: CreateAccount;
+    readonly changeAccountStatus: ChangeStatus;
+    readonly changeClientStatus: ChangeStatus;
+    readonly revokeAccess: RevokeAccess;
+    readonly registerClient: RegisterClient;
+    readonly issueClientSecret: IssueClientSecret;
+    readonly rotateSigningKeys: RotateSigningKeys;
+  };
+};

@@ -1,6 +1,6 @@
 /**
  * Pictures of every page in every state, at two widths and in both themes:
- * `npx tsx scripts/gallery.ts <folder> [part of a page's name]`. They look the same on every
+ * `npx tsx scripts/gallery.ts <folder> [parts of pages' names]`. They look the same on every
  * machine, because they use the typeface that comes with the npm-shipped Chromium.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -12,9 +12,9 @@ import { chromium as playwright } from 'playwright-core';
 import { serveAssets } from '../src/http/assets.js';
 import { pageStates } from '../test/support/page-states.js';
 
-const [folder, only = ''] = process.argv.slice(2);
+const [folder, ...only] = process.argv.slice(2);
 if (folder === undefined) {
-  console.error('Say where the pictures go: npx tsx scripts/gallery.ts <folder> [name]');
+  console.error('Say where the pictures go: npx tsx scripts/gallery.ts <folder> [name …]');
   process.exit(1);
 }
 await mkdir(folder, { recursive: true });
@@ -72,15 +72,17 @@ try {
       const context = await browser.newContext({ viewport, colorScheme });
       const page = await context.newPage();
       for (const name of Object.keys(pageStates)) {
-        if (!name.includes(only)) continue;
+        if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
         // The onward form would leave at once; its page is what a person without a script sees.
         await page.route('**/*.js', (route) =>
           name === 'continue' ? route.abort() : route.continue(),
         );
         await page.goto(`http://127.0.0.1:${port}/${name}`);
+        if (name === 'sign-in-puzzle') await page.waitForSelector('[data-state="verified"]');
         await page.screenshot({
           path: join(folder, `${name}-${viewport.width}-${colorScheme}.png`),
           fullPage: true,
+          animations: 'disabled',
         });
         await page.unrouteAll();
       }

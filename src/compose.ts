@@ -11,6 +11,7 @@ import { createCredentials, type PasswordHasher } from './domain/credentials/ind
 import { createGrants } from './domain/grants/index.js';
 import { createIdentity, maskEmail } from './domain/identity/index.js';
 import { createKeys } from './domain/keys/index.js';
+import { createMail } from './domain/mail/index.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
@@ -23,12 +24,15 @@ import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
+import { createSendLetter } from './flows/send-letter.js';
 import { createSignIn } from './flows/sign-in.js';
 import { createApp } from './http/app.js';
 import type { AppContext } from './http/context.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { allowFormTarget } from './http/middleware/headers.js';
 import { errorPage, signedOutPage, signOutPage } from './http/views.js';
+import { createLetterWriter } from './jobs/letters.js';
+import { createTasks } from './jobs/queue.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { createKeyring, type Keyring } from './kernel/keyring.js';
 import type { Secret } from './kernel/secret.js';
@@ -37,7 +41,11 @@ import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages, type PageRenderer } from './oidc/pages.js';
 import { startChangeFeed } from './platform/change-feed.js';
+import { startJobQueue } from './platform/job-queue.js';
+import { printLetter } from './platform/letter-press.js';
 import type { Logger } from './platform/logger.js';
+import { openMailbox } from './platform/mailbox.js';
+import { createSmtpMailer } from './platform/mailer.js';
 import { createMetrics } from './platform/metrics.js';
 import { openMilestones } from './platform/milestones.js';
 import { startPasswordHasher } from './platform/password-hasher.js';
@@ -71,6 +79,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
     grants: createGrants({ db, keyring }),
     keys: createKeys({ db, clock, keyring }),
     audit: createAudit({ db, clock }),
+    mail: createMail({ db, keyring }),
   };
 }
 
@@ -165,6 +174,7 @@ export async function composeServer(
     },
   });
   const metrics = createMetrics();
+  const post = composePost(config, core, log);
 
   const app = createApp({
     issuer: config.issuer,
@@ -189,6 +199,7 @@ export async function composeServer(
       redis: redis && (() => redis.ping()),
     },
     home: { issuer: config.issuer, demo: parts.demo && demoLogins(parts.demo) },
+    mailbox: config.showMailbox ? post.mailbox : undefined,
     onRequest(seen) {
       metrics.request(seen);
       log.info(
@@ -206,7 +217,32 @@ export async function composeServer(
     metrics,
     async close() {
       host.close();
-      await Promise.all([changes.close(), redis?.close()]);
+      await Promise.all([changes.close(), redis?.close(), post.close()]);
+    },
+  };
+}
+
+/** The way of a letter from the queue to its reader. */
+function composePost(config: Settled, { domain, postgres, clock }: Core, log: Logger) {
+  const { issuer, smtpUrl: url, mailFrom: from } = config;
+  const keyring = createKeyring(config.keyring.reveal());
+  const smtp = url && createSmtpMailer({ url, from });
+  const mailbox = openMailbox({ db: postgres.db, keyring, clock });
+  const tasks = createTasks({
+    mail: domain.mail,
+    sendLetter: createSendLetter({
+      identity: domain.identity,
+      mailer: smtp ?? mailbox,
+      render: createLetterWriter({ print: printLetter, issuer }),
+    }),
+    onLetter: (seen) => log.info(seen, 'a letter left the queue'),
+  });
+  const queue = startJobQueue({ url: config.databaseUrl, tasks, log });
+  return {
+    mailbox,
+    async close() {
+      await queue.close();
+      smtp?.close();
     },
   };
 }

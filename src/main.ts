@@ -4,6 +4,7 @@ import { runCommand } from './cli/index.js';
 import { composeCore, migrationsDirectory } from './compose.js';
 import { ConfigError, loadConfig } from './config/index.js';
 import { AppError } from './kernel/errors.js';
+import { applyQueueSchema } from './platform/job-queue-schema.js';
 import { createLogger } from './platform/logger.js';
 import { applyMigrations } from './platform/migrate.js';
 import { serve } from './serve.js';
@@ -53,6 +54,7 @@ async function migrate(): Promise<string[]> {
       connectionString: ground.config.databaseUrl.reveal(),
       directory: migrationsDirectory,
     });
+    await applyQueueSchema({ url: ground.config.databaseUrl });
     return applied;
   } finally {
     await ground.release();

@@ -16,6 +16,7 @@ import {
 } from './compose.js';
 import type { Config } from './config/index.js';
 import { type DemoSecrets, demoFile } from './flows/demo-shop.js';
+import { applyQueueSchema } from './platform/job-queue-schema.js';
 import type { Logger } from './platform/logger.js';
 import { applyMigrations } from './platform/migrate.js';
 import { settle } from './settle.js';
@@ -49,6 +50,7 @@ export async function serve(
       directory: migrationsDirectory,
     });
     if (applied.length > 0) log.info({ applied }, 'the database schema was brought up to date');
+    await applyQueueSchema({ url: settled.databaseUrl, log });
 
     const core = composeCore(settled, log);
     undo.push(() => core.close());
@@ -174,6 +176,7 @@ function announce(
 ): void {
   say(`Latchkey is ready at ${config.issuer}`);
   say(`  Discovery  ${config.issuer}/.well-known/openid-configuration`);
+  if (config.showMailbox) say(`  Mailbox    ${config.issuer}/dev/mailbox`);
   if (!demo) return;
   const { users } = demoFile(config.issuer, demo) as {
     users: Record<string, { email: string; password: string; roles?: string[] }>;

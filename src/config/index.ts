@@ -5,9 +5,11 @@
 import { isIP } from 'node:net';
 import type { KeyringEntry } from '../kernel/keyring.js';
 import { Secret } from '../kernel/secret.js';
+import { type MailSender, parseSender, parseSmtpUrl, senderFor } from './mail.js';
 import { createReader, type Environment, type Reader } from './reader.js';
 import { settings } from './settings.js';
 
+export type { MailSender } from './mail.js';
 export type { Environment } from './reader.js';
 export { settings } from './settings.js';
 
@@ -31,6 +33,11 @@ export type Config = {
   /** `undefined` asks for keys generated in the data directory. */
   readonly keyring: Secret<readonly KeyringEntry[]> | undefined;
   readonly cookieKeys: Secret<readonly string[]> | undefined;
+  /** `undefined` asks for the development mailbox. */
+  readonly smtpUrl: Secret | undefined;
+  readonly mailFrom: MailSender;
+  /** Whether the development mailbox may be read at `/dev/mailbox`. */
+  readonly showMailbox: boolean;
   readonly outboundAllow: readonly string[];
   readonly workers: number;
   readonly opsPort: number;
@@ -143,6 +150,11 @@ function refuseDevelopmentThings(read: Reader, config: Config): void {
     read.fault('DATABASE_URL', 'is required in production: the embedded database is not for it');
   }
   if (config.seed !== 'none') read.fault('LATCHKEY_SEED', 'must not be "demo" in production');
+  for (const name of ['SMTP_URL', 'LATCHKEY_MAIL_FROM']) {
+    if (read.text(name) === undefined) {
+      read.fault(name, 'is required in production: the development mailbox is not for it');
+    }
+  }
 }
 
 /**
@@ -186,9 +198,17 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     }
   }
 
+  const issuer = read.parsed('LATCHKEY_ISSUER', parseIssuer, `http://localhost:${port}`);
+  const smtpUrl = read.parsed<Config['smtpUrl']>('SMTP_URL', parseSmtpUrl, undefined);
+  const seed = read.oneOf(
+    'LATCHKEY_SEED',
+    ['demo', 'none'],
+    embedded && !production ? 'demo' : 'none',
+  );
+
   const config: Config = {
     production,
-    issuer: read.parsed('LATCHKEY_ISSUER', parseIssuer, `http://localhost:${port}`),
+    issuer,
     listen: {
       host: read.text('HOST') ?? (embedded ? '127.0.0.1' : '0.0.0.0'),
       port,
@@ -206,9 +226,12 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
       undefined,
     ),
     dataDir: read.text('LATCHKEY_DATA_DIR') ?? '.latchkey',
-    seed: read.oneOf('LATCHKEY_SEED', ['demo', 'none'], embedded && !production ? 'demo' : 'none'),
+    seed,
     keyring,
     cookieKeys,
+    smtpUrl,
+    mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
+    showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),
     outboundAllow: list(read.text('LATCHKEY_OUTBOUND_ALLOW') ?? ''),
     workers: read.integer('LATCHKEY_WORKERS', { min: 1, max: 64 }, 1),
     opsPort: read.integer('LATCHKEY_OPS_PORT', { min: 0, max: 65535 }, 9464),

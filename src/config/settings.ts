@@ -20,7 +20,7 @@ export const settings: readonly Setting[] = [
     name: 'NODE_ENV',
     fallback: 'none',
     meaning:
-      'With `production` the server refuses to start on anything meant for development: an http issuer, generated keys, the embedded database, the demo seed.',
+      'With `production` the server refuses to start on anything meant for development: an http issuer, generated keys, the embedded database, the demo seed, the development mailbox.',
   },
   {
     name: 'LATCHKEY_ISSUER',
@@ -104,13 +104,14 @@ export const settings: readonly Setting[] = [
   },
   {
     name: 'SMTP_URL',
-    fallback: 'none',
-    meaning: 'Reserved for outgoing mail, which this version does not send yet.',
+    fallback: 'none: the development mailbox; required in production',
+    meaning:
+      'Mail server for outgoing mail: `smtp://user:password@host:587`, encrypted with STARTTLS unless the host is this machine, or `smtps://…:465`. Without it letters stay in the development mailbox, at `/dev/mailbox` in embedded mode or with the demo seed.',
   },
   {
     name: 'LATCHKEY_MAIL_FROM',
-    fallback: 'none',
-    meaning: 'Reserved for the sender of outgoing mail.',
+    fallback: '`no-reply@` the host of the issuer; required in production',
+    meaning: 'Sender of outgoing mail: `address` or `Name <address>`.',
   },
   {
     name: 'LOG_LEVEL',

@@ -2,19 +2,30 @@
 import type { Access } from '../domain/access/index.js';
 import type { Audit } from '../domain/audit/index.js';
 import type { Clients } from '../domain/clients/index.js';
-import type { Credentials } from '../domain/credentials/index.js';
+import type {
+  Credentials,
+  PasswordPolicy,
+  RecoveryCodes,
+  Totp,
+} from '../domain/credentials/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { Keys } from '../domain/keys/index.js';
+import type { Mail } from '../domain/mail/index.js';
+import type { Risk } from '../domain/risk/index.js';
+import type { Attempts } from '../domain/signin/index.js';
 
 export type Domain = {
   readonly identity: Identity;
-  readonly credentials: Credentials;
+  readonly credentials: Credentials & PasswordPolicy & Totp & RecoveryCodes;
+  readonly attempts: Attempts;
+  readonly risk: Risk;
   readonly clients: Clients;
   readonly access: Access;
   readonly grants: Grants;
   readonly keys: Keys;
   readonly audit: Audit;
+  readonly mail: Mail;
 };
 
 /** Runs `work` with all islands bound to one transaction. */

@@ -5,6 +5,7 @@ import { serveAssets } from './assets.js';
 import type { AppMiddleware, RequestState } from './context.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
+import { type MailboxParts, mailboxRoutes } from './mailbox.js';
 import { type ErrorObserver, mapErrors } from './middleware/errors.js';
 import { securityHeaders } from './middleware/headers.js';
 import { limitBodies } from './middleware/limits.js';
@@ -23,6 +24,8 @@ export type AppParts = {
   readonly admin: AdminParts;
   readonly health: HealthParts;
   readonly home: HomeParts;
+  /** Undefined where nobody may read other people's letters: everywhere but in development. */
+  readonly mailbox: MailboxParts | undefined;
   readonly onRequest: RequestObserver;
   readonly onError: ErrorObserver;
 };
@@ -47,6 +50,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     homeRoutes(parts.home),
     signInRoutes(parts.signIn),
     adminRoutes(parts.admin),
+    ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
   ]) {
     app.use(router.routes());
   }

@@ -21,6 +21,11 @@ export function originOf(ctx: AppContext): Origin {
   return { ip: ctx.state.ip, requestId: ctx.state.requestId };
 }
 
+/** Whether a caller's address is this machine's own. */
+export function isLoopback(ip: string): boolean {
+  return ip === '::1' || ip.startsWith('127.');
+}
+
 /** Whether the caller would rather read a page than JSON. */
 export function wantsPage(ctx: AppContext): boolean {
   return ctx.accepts('json', 'html') === 'html';

@@ -1,6 +1,6 @@
 /** The front door: what this is and where things are; in development also the demo log-ins. */
 import Router from '@koa/router';
-import type { RequestState } from './context.js';
+import { isLoopback, type RequestState } from './context.js';
 import { type DemoLogin, homePage } from './views.js';
 
 export type HomeParts = {
@@ -26,8 +26,4 @@ export function homeRoutes(parts: HomeParts): Router<RequestState> {
     });
   });
   return router;
-}
-
-function isLoopback(ip: string): boolean {
-  return ip === '::1' || ip.startsWith('127.');
 }

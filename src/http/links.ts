@@ -32,6 +32,12 @@ export function webLink(value: string | undefined): string | undefined {
   return httpsLink(value);
 }
 
+/** The address that opens an authenticator app, for one-time codes by time; nothing else. */
+export function otpauthLink(value: string | undefined): string | undefined {
+  const url = value === undefined ? undefined : parse(value);
+  return url?.protocol === 'otpauth:' && url.host === 'totp' ? url.href : undefined;
+}
+
 /** Where a form may post. The server chooses it, so anything else is a defect, not an outcome. */
 export function formTarget(value: string): string {
   const path = localPath(value);

@@ -3,6 +3,8 @@ import { Redis } from 'ioredis';
 import type { Secret } from '../kernel/secret.js';
 
 export type RedisConnection = {
+  /** For what is counted in it; every command may fail at any time. */
+  readonly client: Redis;
   /** Resolves when Redis answers. */
   ping(): Promise<void>;
   close(): Promise<void>;
@@ -20,6 +22,7 @@ export function openRedis(options: { url: Secret }): RedisConnection {
   // Without a listener a lost connection would end the process.
   redis.on('error', () => undefined);
   return {
+    client: redis,
     async ping() {
       await redis.ping();
     },

@@ -3,16 +3,19 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { verifySolution } from 'altcha-lib';
+import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import type { AxeResults } from 'axe-core';
 import Koa from 'koa';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { serveAssets } from '../../src/http/assets.js';
+import { PUZZLE_POLICY } from '../../src/http/views.js';
 import { launchBrowser } from '../support/chromium.js';
-import { pageStates } from '../support/page-states.js';
+import { challengeSecret, pageNonce, pageStates } from '../support/page-states.js';
 
-const policy =
-  "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const policy = `default-src 'none'; script-src 'nonce-${pageNonce}'; style-src 'nonce-${pageNonce}'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`;
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
   'utf8',
@@ -28,7 +31,8 @@ beforeAll(async () => {
   const app = new Koa();
   app.use(serveAssets());
   app.use(async (ctx) => {
-    ctx.set('Content-Security-Policy', policy);
+    const puzzle = ctx.path.startsWith('/sign-in-puzzle');
+    ctx.set('Content-Security-Policy', puzzle ? `${policy}; ${PUZZLE_POLICY}` : policy);
     ctx.type = 'html';
     if (ctx.method === 'POST') {
       let body = '';
@@ -123,7 +127,13 @@ describe('on a small screen, or on a large one at 400 %', () => {
               const box = element.getBoundingClientRect();
               return box.width > 1 && (box.left < 0 || box.right > html.clientWidth);
             }).length,
+            // A box to tick is as large as its words.
             small: [...html.querySelectorAll('button, input, a.button')]
+              .map((element) =>
+                element.matches('[type="checkbox"]') && 'labels' in element
+                  ? (element.labels?.[0] ?? element)
+                  : element,
+              )
               .map((element) => element.getBoundingClientRect().height)
               .filter((height) => height > 0 && height < 44),
           }));
@@ -186,6 +196,51 @@ describe('with the keyboard alone', () => {
     });
   });
 
+  test('a person enters a code and has this device remembered', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${origin}/code`);
+      const walk = [await focused(page)];
+      await page.keyboard.type('123 456');
+      for (let step = 0; step < 4; step += 1) {
+        await page.keyboard.press('Tab');
+        walk.push(await focused(page));
+        if (step === 0) await page.keyboard.press('Space');
+      }
+      expect(walk.map(({ what }) => what)).toEqual([
+        'code',
+        'remember',
+        'Continue',
+        'Use a recovery code instead',
+        'Cancel and go back to Alder & Oak',
+      ]);
+      for (const { ring } of walk) expect(ring).toBeGreaterThanOrEqual(2);
+      await page.focus('#code');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('text=Received');
+      expect(posts).toEqual([
+        {
+          path: '/signin/7f3c/code',
+          fields: { csrf: 'k2Jx0Yw1', code: '123 456', remember: 'yes' },
+        },
+      ]);
+    });
+  });
+
+  test('the check against robots is one stop on the way, with a ring of its own', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${origin}/sign-in-puzzle`);
+      await page.getByRole('checkbox', { name: 'Check passed', checked: true }).waitFor();
+      await page.getByRole('status').getByText('Check passed').waitFor({ state: 'attached' });
+      const walk = [await focused(page)];
+      for (let step = 0; step < 3; step += 1) {
+        await page.keyboard.press('Tab');
+        walk.push(await focused(page));
+      }
+      expect(walk.map(({ what }) => what)).toEqual(['password', 'Show', '', 'Continue']);
+      for (const { ring } of walk) expect(ring).toBeGreaterThanOrEqual(2);
+    });
+  });
+
   test('a person allows, and another one does not', async () => {
     await visit({}, async (page) => {
       for (const label of ['Allow', 'Don’t allow']) {
@@ -232,6 +287,51 @@ describe('without any script', () => {
       expect((await press('continue', 'Continue'))?.fields.code).toBe('c0de');
     });
   });
+
+  test('people enter a code, set up the second step and keep their recovery codes', async () => {
+    await visit({ javaScriptEnabled: false }, async (page) => {
+      const send = async () => {
+        await page.getByRole('button', { name: 'Continue' }).click();
+        await page.getByText('Received').first().waitFor();
+        return posts.at(-1)?.fields;
+      };
+      await page.goto(`${origin}/code`);
+      await page.fill('#code', '123456');
+      expect(await send()).toEqual({ csrf: 'k2Jx0Yw1', code: '123456' });
+      await page.goto(`${origin}/recovery-code`);
+      await page.fill('#recovery_code', 'k7qm2vxa9rtdhw4c');
+      expect(await send()).toEqual({ csrf: 'k2Jx0Yw1', recovery_code: 'k7qm2vxa9rtdhw4c' });
+      await page.goto(`${origin}/enrol`);
+      expect(await page.locator('.copy').isVisible()).toBe(false);
+      await page.fill('#code', '123456');
+      expect(await send()).toEqual({ csrf: 'k2Jx0Yw1', code: '123456' });
+      await page.goto(`${origin}/recovery-codes`);
+      expect(await page.getByRole('button').allTextContents()).toEqual(['Continue']);
+      expect(await page.getByRole('link', { name: 'Download' }).isVisible()).toBe(true);
+      await page.getByText('I have kept these codes').click();
+      expect(await send()).toEqual({ csrf: 'k2Jx0Yw1', saved: 'yes' });
+    });
+  });
+
+  test.each(['sign-in-puzzle', 'sign-in-wait'])(
+    'waiting takes the place of the puzzle (%s)',
+    async (name) => {
+      await visit({ javaScriptEnabled: false }, async (page) => {
+        await page.goto(`${origin}/${name}`);
+        const note = page.getByText(/^Please wait \d+ seconds before/).filter({ visible: true });
+        expect(await note.count()).toBe(1);
+        await page.fill('#password', 'secret');
+        await page.getByRole('button', { name: 'Continue' }).click();
+        await page.getByText('Received').first().waitFor();
+        expect(posts[0]?.fields).toEqual({
+          csrf: 'k2Jx0Yw1',
+          login: 'mara@fernhill.example',
+          password: 'secret',
+          wait_token: 'w4it',
+        });
+      });
+    },
+  );
 
   test('the demo log-ins can still be read', async () => {
     await visit({ javaScriptEnabled: false }, async (page) => {
@@ -298,6 +398,142 @@ describe('with the script', () => {
       await page.goto(`${origin}/sign-in`);
       await page.keyboard.press('ControlOrMeta+V');
       expect(await page.inputValue('#login')).toBe('Ue5k-pW6s-j4Fg');
+    });
+  });
+});
+
+describe('the check against robots', () => {
+  test('solves itself, and a Continue that came too early goes by itself', async () => {
+    await visit({}, async (page) => {
+      await page.route(/altcha-worker/, async (route) => {
+        await sleep(700);
+        await route.continue();
+      });
+      await page.goto(`${origin}/sign-in-puzzle`);
+      await page.fill('#password', 'secret');
+      await page.getByText('Checking that you are not a robot').waitFor();
+      await page.getByRole('button', { name: 'Continue' }).click();
+      expect(await page.getByRole('status').last().textContent()).toContain('goes on by itself');
+      expect(posts).toEqual([]);
+      await page.waitForSelector('text=Received');
+      expect(posts).toHaveLength(1);
+      const { altcha = '', ...fields } = posts[0]?.fields ?? {};
+      expect(fields).toEqual({
+        csrf: 'k2Jx0Yw1',
+        login: 'mara@fernhill.example',
+        password: 'secret',
+        wait_token: 'w4it',
+      });
+      const { challenge, solution } = JSON.parse(Buffer.from(altcha, 'base64').toString());
+      const { verified } = await verifySolution({
+        challenge,
+        solution,
+        deriveKey,
+        hmacSignatureSecret: challengeSecret,
+      });
+      expect(verified).toBe(true);
+    });
+  });
+
+  test('lets a form with something missing be finished first', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${origin}/sign-in-puzzle-slow`);
+      await page.getByText('Checking that you are not a robot').waitFor();
+      await page.getByRole('button', { name: 'Continue' }).click();
+      expect(await page.locator(':focus').getAttribute('name')).toBe('login');
+      expect(await page.locator('.login-submit').getAttribute('aria-busy')).toBeNull();
+    });
+  });
+
+  test('that takes longer than waiting gives way to it', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${origin}/sign-in-puzzle-slow`);
+      await page.fill('#login', 'mara@fernhill.example');
+      await page.fill('#password', 'secret');
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.waitForSelector('text=Received');
+      expect(posts).toHaveLength(1);
+      expect(posts[0]?.fields.wait_token).toBe('w4it');
+      expect(posts[0]?.fields.altcha).toBeUndefined();
+    });
+  });
+
+  test('that cannot be loaded says how long to wait, and waits by itself', async () => {
+    await visit({}, async (page) => {
+      await page.route(/\/altcha\.[0-9a-f]+\.js$/, (route) =>
+        route.fulfill({ contentType: 'text/javascript', body: '' }),
+      );
+      await page.goto(`${origin}/sign-in-puzzle`);
+      expect(await page.getByText('Please wait 20 seconds before').isVisible()).toBe(true);
+      await page.goto(`${origin}/sign-in-wait`);
+      const opened = Date.now();
+      await page.fill('#password', 'secret');
+      await page.getByRole('button', { name: 'Continue' }).dblclick();
+      await page.waitForSelector('text=Received');
+      expect(Date.now() - opened).toBeGreaterThan(1_800);
+      expect(posts).toHaveLength(1);
+      expect(posts[0]?.fields.password).toBe('secret');
+    });
+  });
+});
+
+describe('the second step', () => {
+  test('takes a code with or without spaces, and nothing else', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${origin}/code`);
+      const valid = async (typed: string) => {
+        await page.fill('#code', '');
+        await page.locator('#code').pressSequentially(typed);
+        return page.locator('#code').evaluate((input) => input.matches(':valid'));
+      };
+      for (const typed of ['123456', '123 456', ' 123 456 ']) {
+        expect({ typed, valid: await valid(typed) }).toEqual({ typed, valid: true });
+      }
+      for (const typed of ['12345', '1234567', 'abcdef', '12 34 56']) {
+        expect({ typed, valid: await valid(typed) }).toEqual({ typed, valid: false });
+      }
+    });
+  });
+
+  test('is set up with a key that is copied without its spaces', async () => {
+    await visit({ permissions: ['clipboard-read', 'clipboard-write'] }, async (page) => {
+      await page.goto(`${origin}/enrol`);
+      await page.getByRole('button', { name: 'Copy the key' }).click();
+      await page.getByRole('status').getByText('Copied').waitFor({ state: 'attached' });
+      await page.goto(`${origin}/sign-in`);
+      await page.keyboard.press('ControlOrMeta+V');
+      expect(await page.inputValue('#login')).toBe('JBSWY3DPEHPK3PXPKRSXG5BAONSWG4TF');
+    });
+  });
+
+  test('hands over recovery codes as a file, and goes on only when they are kept', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${origin}/recovery-codes`);
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name: 'Download' }).click(),
+      ]);
+      expect(download.suggestedFilename()).toBe('recovery-codes.txt');
+      const lines = readFileSync(await download.path(), 'utf8').split('\r\n');
+      expect(lines[0]).toBe('Alder & Oak');
+      expect(lines.slice(2, -1)).toEqual(await page.locator('.codes li').allInnerTexts());
+      expect(lines).toHaveLength(13);
+      await page.getByRole('button', { name: 'Continue' }).click();
+      expect(posts).toEqual([]);
+      await page.getByRole('checkbox', { name: 'I have kept these codes' }).check();
+      await page.getByRole('button', { name: 'Continue' }).click();
+      await page.waitForSelector('text=Received');
+      expect(posts[0]?.fields).toEqual({ csrf: 'k2Jx0Yw1', saved: 'yes' });
+    });
+  });
+
+  test('prints the codes and nothing to press', async () => {
+    await visit({}, async (page) => {
+      await page.goto(`${origin}/recovery-codes`);
+      expect(await page.getByRole('button', { name: 'Print' }).isVisible()).toBe(true);
+      await page.emulateMedia({ media: 'print' });
+      expect(await page.locator('button:visible, input:visible, a:visible').count()).toBe(0);
+      expect(await page.getByText('K7QM-2VXA-9RTD-HW4C').isVisible()).toBe(true);
     });
   });
 });

@@ -5,15 +5,20 @@ import Koa from 'koa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { assetUrl, serveAssets } from '../../src/http/assets.js';
 import {
+  codePage,
   consentPage,
   continuePage,
+  enrolPage,
   errorPage,
   homePage,
+  lockedPage,
+  recoveryCodePage,
+  recoveryCodesPage,
   signedOutPage,
   signInPage,
   signOutPage,
 } from '../../src/http/views.js';
-import { pageStates } from '../support/page-states.js';
+import { pageNonce, pageStates } from '../support/page-states.js';
 
 const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>{{x}}<%= 1 %>`;
 const client = { name: hostile, policyUri: hostile, tosUri: hostile, logoUri: hostile };
@@ -21,6 +26,45 @@ const forms = { action: '/signin/a', cancelAction: '/signin/a/cancel', csrf: hos
 
 const hostilePages: Record<string, string> = {
   'sign-in': signInPage({ client, ...forms, login: hostile, problem: 'rejected' }),
+  'sign-in with a puzzle': signInPage({
+    client,
+    ...forms,
+    challenge: {
+      kind: 'puzzle',
+      challengeJson: hostile,
+      waitToken: hostile,
+      waitSeconds: 20,
+    },
+  }),
+  'sign-in with a wait': signInPage({
+    client,
+    ...forms,
+    challenge: { kind: 'wait', token: hostile, seconds: 20 },
+  }),
+  locked: lockedPage({
+    client,
+    ...forms,
+    retryAfterSeconds: 60,
+    opensAt: hostile,
+    requestId: hostile,
+  }),
+  code: codePage({ client, ...forms, recoveryAction: '/signin/a', rememberable: true }),
+  'recovery code': recoveryCodePage({
+    client,
+    ...forms,
+    codeAction: '/signin/a',
+    example: hostile,
+  }),
+  enrol: enrolPage({
+    client,
+    ...forms,
+    qrSvg: '<svg></svg>',
+    secret: hostile,
+    accountName: hostile,
+    otpauthUri: `otpauth://totp/${hostile}`,
+    required: false,
+  }),
+  'recovery codes': recoveryCodesPage({ client, ...forms, codes: [hostile, hostile] }),
   consent: consentPage({
     client,
     ...forms,
@@ -133,6 +177,11 @@ describe('a hostile value in any place', () => {
       expect(() => continuePage({ action, fields: {} })).toThrow(TypeError);
       expect(() => signInPage({ client, ...forms, action })).toThrow(TypeError);
       expect(() => signInPage({ client, ...forms, cancelAction: action })).toThrow(TypeError);
+      const code = { client, ...forms, recoveryAction: '/a', rememberable: true };
+      expect(() => codePage({ ...code, action })).toThrow(TypeError);
+      expect(() => codePage({ ...code, recoveryAction: action })).toThrow(TypeError);
+      expect(() => recoveryCodePage({ client, ...forms, codeAction: action })).toThrow(TypeError);
+      expect(() => recoveryCodesPage({ client, ...forms, action, codes: [] })).toThrow(TypeError);
       expect(() =>
         consentPage({
           client,
@@ -147,6 +196,35 @@ describe('a hostile value in any place', () => {
       ).toThrow(TypeError);
     },
   );
+
+  test.each([
+    'javascript:alert(1)',
+    'https://evil.example/totp',
+    'otpauth-migration://offline?data=x',
+    'otpauth://hotp/x?secret=A',
+    'otpauth:alert(1)',
+    '',
+    undefined,
+  ])('never becomes the way into the authenticator app: %j', (otpauthUri) => {
+    const html = enrolPage({
+      client,
+      ...forms,
+      qrSvg: '<svg></svg>',
+      secret: 'AAAABBBB',
+      accountName: 'a',
+      otpauthUri,
+      required: false,
+    });
+    expect(html).not.toContain('<a ');
+  });
+
+  test('never becomes the address of the file with the codes', () => {
+    for (const downloadHref of ['javascript:alert(1)', '//evil.example/', 'data:text/html,x']) {
+      const html = recoveryCodesPage({ client, ...forms, codes: ['A-B'], downloadHref });
+      expect(html).toContain('href="data:text/plain;charset=utf-8;base64,');
+      expect(html).not.toContain(downloadHref);
+    }
+  });
 
   test('a client name cannot turn the title around or break its line', () => {
     const html = signInPage({
@@ -173,11 +251,16 @@ describe('every page', () => {
     for (const { tag, attributes } of tagsOf(html)) {
       expect(attributes.has('style')).toBe(false);
       expect([...attributes.keys()].filter((name) => name.startsWith('on'))).toEqual([]);
-      if (tag === 'script') expect(attributes.get('src')).toBe(assetUrl('latchkey.js'));
+      if (tag === 'script') {
+        expect(attributes.get('src')).toMatch(/^\/assets\//);
+        expect(attributes.get('nonce')).toBe(pageNonce);
+      }
       if (tag === 'link') expect(attributes.get('href')).toMatch(/^\/assets\//);
       if (tag === 'img') expect(attributes.get('src')).toMatch(/^\/(?!\/)/);
       if (tag === 'a')
-        expect(attributes.get('href')).toMatch(/^(https:\/\/|http:\/\/localhost|\/)/);
+        expect(attributes.get('href')).toMatch(
+          /^(https:\/\/|http:\/\/localhost|\/|otpauth:\/\/totp\/|data:text\/plain;)/,
+        );
       if (tag === 'a' && /^http/.test(attributes.get('href') ?? '')) {
         expect(attributes.get('rel')).toBe('noreferrer');
       }
@@ -263,6 +346,118 @@ describe('the log-in page', () => {
     expect(html).toContain('role="alert"');
     expect(html).not.toContain('aria-invalid');
     expect(html).not.toContain('is not right');
+  });
+});
+
+describe('the check against robots', () => {
+  const page = (challenge?: Parameters<typeof signInPage>[0]['challenge']) =>
+    signInPage({ client: { name: 'Shop' }, ...forms, csrf: 'c', challenge });
+
+  test('is on the page only when it is asked for', () => {
+    expect(page()).not.toMatch(/altcha|challenge|wait_token/);
+    const wait = page({ kind: 'wait', token: 't', seconds: 0.2 });
+    expect(wait).toContain(assetUrl('challenge.js'));
+    expect(wait).not.toContain('altcha');
+    expect(wait).toContain('Please wait 1 second before');
+    expect(inputsOf(wait).get('wait_token')?.get('value')).toBe('t');
+  });
+
+  test('brings the puzzle, its solver and another way', () => {
+    const html = page({
+      kind: 'puzzle',
+      challengeJson: '{"parameters":{}}',
+      waitToken: 't',
+      waitSeconds: 15,
+    });
+    expect(html).toContain('data-puzzle="{&quot;parameters&quot;:{}}"');
+    expect(html).toContain(`data-worker="${assetUrl('altcha-worker.js')}"`);
+    expect(html.indexOf(assetUrl('altcha.js'))).toBeLessThan(
+      html.indexOf(assetUrl('challenge.js')),
+    );
+    expect(html).toMatch(/<noscript>.*Please wait 15 seconds.*<\/noscript>/s);
+    expect(inputsOf(html).get('wait_token')?.get('value')).toBe('t');
+  });
+});
+
+describe('the second step', () => {
+  const step = { client: { name: 'Alder & Oak' }, ...forms, csrf: 'c' };
+  const code = { ...step, recoveryAction: '/signin/a?use=recovery', rememberable: false };
+  const enrol = {
+    ...step,
+    qrSvg: '<svg viewBox="0 0 1 1"></svg>',
+    secret: 'ABCDEFGHIJ',
+    accountName: 'Alder & Oak: mara@example.org',
+    required: false,
+  };
+
+  test('asks for a code that phones fill in', () => {
+    const field = inputsOf(codePage(code)).get('code');
+    expect(field?.get('inputmode')).toBe('numeric');
+    expect(field?.get('autocomplete')).toBe('one-time-code');
+    expect(field?.get('aria-describedby')).toBe('code-hint');
+    expect(field?.has('aria-invalid')).toBe(false);
+    expect(codePage(code)).toContain('href="/signin/a?use=recovery"');
+  });
+
+  test('offers to remember the device only where that may be', () => {
+    expect(inputsOf(codePage(code)).has('remember')).toBe(false);
+    const remember = inputsOf(codePage({ ...code, rememberable: true })).get('remember');
+    expect(remember?.get('type')).toBe('checkbox');
+    expect(remember?.has('checked')).toBe(false);
+  });
+
+  test('says what is wrong with a code at its field, and shows no code again', () => {
+    for (const html of [
+      codePage({ ...code, problem: 'wrong-code' }),
+      codePage({ ...code, problem: 'used-code' }),
+      enrolPage({ ...enrol, problem: 'wrong-code' }),
+    ]) {
+      const field = inputsOf(html).get('code');
+      expect(field?.get('aria-invalid')).toBe('true');
+      expect(field?.get('aria-describedby')).toBe('code-hint problem');
+      expect(field?.has('autofocus')).toBe(true);
+      expect(field?.has('value')).toBe(false);
+      expect(html.match(/id="problem" role="alert"/g)).toHaveLength(1);
+    }
+  });
+
+  test('shows the key in groups of four and copies it whole', () => {
+    const html = enrolPage(enrol);
+    expect(html).toContain('<span>ABCD</span> <span>EFGH</span> <span>IJ</span>');
+    expect(html).toContain('data-copy="ABCDEFGHIJ"');
+    expect(html).toContain('Not now');
+    expect(enrolPage({ ...enrol, required: true })).toContain('Cancel and go back to');
+  });
+
+  test('hands over the codes as a file that the page brings along', () => {
+    const html = recoveryCodesPage({ ...step, codes: ['A-1', 'B-2'] });
+    const file = /base64,([^"]+)" download="recovery-codes.txt"/.exec(html)?.[1] ?? '';
+    expect(Buffer.from(file, 'base64').toString()).toBe('Alder & Oak\r\n\r\nA-1\r\nB-2\r\n');
+    expect(recoveryCodesPage({ ...step, codes: [], downloadHref: '/signin/a/codes' })).toContain(
+      'href="/signin/a/codes"',
+    );
+  });
+});
+
+describe('a paused log-in', () => {
+  test.each([
+    [1, 'in 1 minute'],
+    [60, 'in 1 minute'],
+    [61, 'in 2 minutes'],
+    [1_650, 'in 28 minutes'],
+    [7_140, 'in 119 minutes'],
+    [7_200, 'in 2 hours'],
+    [9_000, 'in 3 hours'],
+  ])('of %i seconds opens %s', (retryAfterSeconds, words) => {
+    const html = lockedPage({
+      client: { name: 'Shop' },
+      retryAfterSeconds,
+      opensAt: '14:32 UTC',
+      requestId: 'r-1',
+    });
+    expect(html).toContain(`<strong>${words}</strong>, at <strong>14:32 UTC</strong>`);
+    expect(html).toContain('<code>r-1</code>');
+    expect(html).not.toContain('<form');
   });
 });
 
@@ -355,9 +550,13 @@ describe('an asset', () => {
     ['latchkey.css', 'text/css; charset=utf-8'],
     ['latchkey.js', 'text/javascript; charset=utf-8'],
     ['mark.svg', 'image/svg+xml; charset=utf-8'],
+    ['challenge.js', 'text/javascript; charset=utf-8'],
+    ['altcha.js', 'text/javascript; charset=utf-8'],
+    ['altcha-worker.js', 'text/javascript; charset=utf-8'],
+    ['altcha.css', 'text/css; charset=utf-8'],
   ])('%s is kept for a year under its hashed name', async (name, type) => {
     const url = assetUrl(name);
-    expect(url).toMatch(/^\/assets\/[a-z]+\.[0-9a-f]{12}\.[a-z]+$/);
+    expect(url).toMatch(/^\/assets\/[a-z-]+\.[0-9a-f]{12}\.[a-z]+$/);
     for (const encoding of ['br', 'gzip', 'identity']) {
       const answer = await fetch(origin + url, { headers: { 'accept-encoding': encoding } });
       expect(answer.status).toBe(200);

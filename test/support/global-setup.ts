@@ -11,10 +11,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
+import { Secret } from '../../src/kernel/secret.js';
 import {
   type EmbeddedPostgres,
   openEmbeddedPostgres,
 } from '../../src/platform/embedded-postgres.js';
+import { applyQueueSchema } from '../../src/platform/job-queue-schema.js';
 import { applyMigrations } from '../../src/platform/migrate.js';
 import { findBrowser } from './chromium.js';
 import type { Missing } from './provided.js';
@@ -82,6 +84,7 @@ function maintenanceUrl(postgres: EmbeddedPostgres): string {
 async function migrateTemplate(postgres: EmbeddedPostgres): Promise<void> {
   if (!existsSync(migrations)) return;
   await applyMigrations({ connectionString: postgres.url, directory: migrations });
+  await applyQueueSchema({ url: new Secret(postgres.url) });
 }
 
 function whatIsMissing(hasRedis: boolean): Missing[] {

@@ -1,13 +1,28 @@
 /** Every page in every state a person can meet, for the browser tests and for the pictures. */
-import {
-  consentPage,
-  continuePage,
-  errorPage,
-  homePage,
-  signedOutPage,
-  signInPage,
-  signOutPage,
-} from '../../src/http/views.js';
+import { createChallenge } from 'altcha-lib';
+import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
+import { toString as drawQr } from 'qrcode';
+import * as views from '../../src/http/views.js';
+
+/** On the scripts and stylesheets of every page below, for the content policy. */
+export const pageNonce = 'page-states';
+
+function nonced<Props extends views.PageProps>(page: (props: Props) => string) {
+  return (props: Props) => page({ ...props, nonce: pageNonce });
+}
+
+const signInPage = nonced(views.signInPage);
+const lockedPage = nonced(views.lockedPage);
+const codePage = nonced(views.codePage);
+const recoveryCodePage = nonced(views.recoveryCodePage);
+const enrolPage = nonced(views.enrolPage);
+const recoveryCodesPage = nonced(views.recoveryCodesPage);
+const consentPage = nonced(views.consentPage);
+const signOutPage = nonced(views.signOutPage);
+const signedOutPage = nonced(views.signedOutPage);
+const continuePage = nonced(views.continuePage);
+const errorPage = nonced(views.errorPage);
+const homePage = nonced(views.homePage);
 
 const client = {
   name: 'Alder & Oak',
@@ -20,6 +35,72 @@ const signIn = {
   action: '/signin/7f3c',
   cancelAction: '/signin/7f3c/cancel',
   csrf: 'k2Jx0Yw1',
+};
+
+/** Signs the challenge of the log-in page with a puzzle, so a test can check what comes back. */
+export const challengeSecret = 'page-states';
+
+/** A puzzle that takes every browser a moment, or one that outlasts any wait. */
+async function puzzle(counter: number, waitSeconds: number) {
+  const challenge = await createChallenge({
+    algorithm: 'PBKDF2/SHA-256',
+    cost: 2000,
+    counter,
+    deriveKey,
+    hmacSignatureSecret: challengeSecret,
+    expiresAt: new Date(Date.now() + 3_600_000),
+  });
+  const challengeJson = JSON.stringify(challenge);
+  return { kind: 'puzzle', challengeJson, waitToken: 'w4it', waitSeconds } as const;
+}
+
+const step = {
+  client,
+  action: '/signin/7f3c/code',
+  cancelAction: '/signin/7f3c/cancel',
+  csrf: 'k2Jx0Yw1',
+};
+const code = { ...step, recoveryAction: '/signin/7f3c?use=recovery' };
+const recoveryCode = {
+  ...step,
+  action: '/signin/7f3c/recovery-code',
+  codeAction: '/signin/7f3c?use=app',
+};
+
+const otpauthUri =
+  'otpauth://totp/Alder%20%26%20Oak:mara%40fernhill.example?secret=JBSWY3DPEHPK3PXPKRSXG5BAONSWG4TF&issuer=Alder%20%26%20Oak';
+const enrol = {
+  ...step,
+  action: '/signin/7f3c/second-step',
+  qrSvg: await drawQr(otpauthUri, { type: 'svg', margin: 0 }),
+  secret: 'JBSWY3DPEHPK3PXPKRSXG5BAONSWG4TF',
+  accountName: 'Alder & Oak: mara@fernhill.example',
+  otpauthUri,
+};
+
+const recoveryCodes = {
+  client,
+  action: '/signin/7f3c/recovery-codes',
+  csrf: 'k2Jx0Yw1',
+  codes: [
+    'K7QM-2VXA-9RTD-HW4C',
+    'P3ZE-8NKD-5GYB-QX6M',
+    'T9WH-4CJR-7MVA-2KDE',
+    'B6XN-5PGZ-3QHT-8YRW',
+    'M2DK-9TVE-6WCA-4JNX',
+    'R8GY-3HQB-5ZPM-7VTK',
+    'W4CA-6XJD-2NEH-9GRP',
+    'H5VT-7KMY-8BXQ-3ZWD',
+    'Z3NP-4RGE-9TCJ-6HAM',
+    'D7YB-2QWK-5XVH-8PNT',
+  ],
+};
+
+const locked = {
+  client,
+  requestId: '01JD3V7M2Q8W',
+  cancelAction: step.cancelAction,
+  csrf: step.csrf,
 };
 
 const consent = {
@@ -55,6 +136,36 @@ export const pageStates: Readonly<Record<string, string>> = {
     client: {
       name: 'Donaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft',
     },
+  }),
+  'sign-in-puzzle': signInPage({
+    ...signIn,
+    login: 'mara@fernhill.example',
+    problem: 'check',
+    challenge: await puzzle(40, 20),
+  }),
+  'sign-in-puzzle-slow': signInPage({ ...signIn, challenge: await puzzle(10_000_000, 3) }),
+  'sign-in-wait': signInPage({
+    ...signIn,
+    login: 'mara@fernhill.example',
+    problem: 'check',
+    challenge: { kind: 'wait', token: 'w4it', seconds: 2 },
+  }),
+  code: codePage({ ...code, rememberable: true }),
+  'code-wrong': codePage({ ...code, rememberable: true, problem: 'wrong-code' }),
+  'code-used': codePage({ ...code, rememberable: false, problem: 'used-code' }),
+  'recovery-code': recoveryCodePage(recoveryCode),
+  'recovery-code-wrong': recoveryCodePage({ ...recoveryCode, problem: 'wrong-code' }),
+  enrol: enrolPage({ ...enrol, required: false }),
+  'enrol-required-wrong': enrolPage({ ...enrol, required: true, problem: 'wrong-code' }),
+  'enrol-expired': enrolPage({ ...enrol, required: true, problem: 'expired' }),
+  'recovery-codes': recoveryCodesPage(recoveryCodes),
+  'recovery-codes-not-saved': recoveryCodesPage({ ...recoveryCodes, problem: 'not-saved' }),
+  locked: lockedPage({ ...locked, retryAfterSeconds: 1650, opensAt: '14:32' }),
+  'locked-long': lockedPage({
+    client,
+    requestId: locked.requestId,
+    retryAfterSeconds: 9_000,
+    opensAt: '17:04',
   }),
   consent: consentPage({
     ...consent,
@@ -103,6 +214,20 @@ export const pageStates: Readonly<Record<string, string>> = {
       'It was opened in another browser or has been used already. Go back to the shop and choose “Sign in” again.',
     requestId: '01JD3V7M2Q8R',
     backHref: 'https://alder-oak.example/',
+  }),
+  'error-403': errorPage({
+    status: 403,
+    title: 'Staff need a second step',
+    message:
+      'This account belongs to staff, who never sign in with a password alone, and it has no second step yet. Ask your administrator for one.',
+    requestId: '01JD3V7M2Q8X',
+  }),
+  'error-429': errorPage({
+    status: 429,
+    title: 'Too many requests at once',
+    message:
+      'They came from your network, perhaps not from you. Wait a minute, then reload this page.',
+    requestId: '01JD3V7M2Q8Y',
   }),
   'error-404': errorPage({
     status: 404,

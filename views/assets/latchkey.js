@@ -1,6 +1,7 @@
 /**
  * Small comforts on top of pages that already work without any script: a button that shows
- * the password, one submission per press, copy buttons, and the onward form sent by itself.
+ * the password, one submission per press, buttons that copy and print, and the onward form sent
+ * by itself.
  */
 (() => {
   for (const button of document.querySelectorAll('[data-reveal]')) {
@@ -60,6 +61,11 @@
       });
       button.hidden = false;
     }
+  }
+
+  for (const button of document.querySelectorAll('[data-print]')) {
+    button.addEventListener('click', () => print());
+    button.hidden = false;
   }
 
   // A field may be called "submit", so the method is taken from the prototype.

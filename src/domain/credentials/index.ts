@@ -1,16 +1,37 @@
 /**
- * Credentials: how somebody proves to be an account's owner.
+ * Credentials: how somebody proves to be an account's owner. Passwords, codes from an
+ * authenticator app, and recovery codes that stand in for the app.
  *
  * Promises: passwords are stored as argon2id only and compared in another process; a name that
- * has no account costs the same time as one that has (OWASP ASVS 6.3.8); verification belongs
- * outside transactions, everything else inside one.
+ * has no account costs the same time as one that has (OWASP ASVS 6.3.8); every code counts once.
+ * Comparing and assessing passwords belongs outside transactions, everything else inside one.
  */
 import type { Clock } from '../../kernel/clock.js';
+import { newId } from '../../kernel/ids.js';
 import type { Db } from '../../platform/postgres.js';
+import { HISTORY_KEPT } from './password-history.js';
 import { isPlausible, normalizePassword } from './password-policy.js';
-import { credentialsStore } from './store.js';
+import { passwordStore } from './store.js';
 
-export { MAX_LENGTH, MIN_LENGTH, passwordFault } from './password-policy.js';
+export {
+  type AssessmentContext,
+  type BreachedPasswords,
+  createPasswordPolicy,
+  type PasswordFault,
+  type PasswordFaultCode,
+  type PasswordPolicy,
+  type PasswordStrength,
+} from './password-assessment.js';
+export { MAX_LENGTH, MIN_LENGTH, MIN_LENGTH_FLOOR, passwordFault } from './password-policy.js';
+export { createRecoveryCodes, RECOVERY_CODES, type RecoveryCodes } from './recovery-codes.js';
+export {
+  createTotp,
+  type EnrolmentResult,
+  type OneTimeCodes,
+  type Totp,
+  type TotpCheck,
+  type TotpEnrolment,
+} from './totp.js';
 
 /** The part of the hashing process that credentials need. */
 export type PasswordHasher = {
@@ -29,7 +50,9 @@ export type Credentials = ReturnType<typeof createCredentials>;
 
 export function createCredentials(parts: { db: Db; clock: Clock; hasher: PasswordHasher }) {
   const { clock, hasher } = parts;
-  const store = credentialsStore(parts.db);
+  const store = passwordStore(parts.db);
+  const retire = (accountId: string) =>
+    store.retire(accountId, { id: newId(), at: clock.now(), keep: HISTORY_KEPT });
 
   return {
     /**
@@ -37,24 +60,34 @@ export function createCredentials(parts: { db: Db; clock: Clock; hasher: Passwor
      * Throws `AppError('overloaded')` when the hashing queue is full: never a skipped check.
      */
     async checkPassword(accountId: string | undefined, password: string): Promise<PasswordCheck> {
-      const stored = accountId ? await store.findPasswordHash(accountId) : undefined;
+      const stored = accountId ? await store.findHash(accountId) : undefined;
       if (!isPlausible(password)) return { kind: 'wrong' };
       const matches = await hasher.verify(stored ?? hasher.dummyHash, normalizePassword(password));
       if (!stored || !matches) return { kind: 'wrong' };
       return { kind: 'right', hash: stored, outdated: hasher.needsRehash(stored) };
     },
 
-    /** Hashes a new password; the caller has asked `passwordFault` first. */
+    /** Hashes a new password; the caller has asked `assessPassword` first. */
     hashPassword: (password: string) => hasher.hash(normalizePassword(password)),
 
-    setPasswordHash: (accountId: string, hash: string) =>
-      store.setPasswordHash(accountId, hash, clock.now()),
+    /** Sets a password; the one before it joins the history. Call it in a transaction. */
+    async setPasswordHash(accountId: string, hash: string): Promise<void> {
+      await retire(accountId);
+      await store.setHash(accountId, hash, clock.now());
+    },
 
     /** Stores the same password under today's parameters. */
     replaceHash: (accountId: string, from: string, to: string) =>
       store.replaceHash(accountId, from, to),
 
-    /** Removes the password; returns how many credentials went. */
-    revokeCredentials: (accountId: string) => store.deletePassword(accountId),
+    /**
+     * Removes the password, which stays in the history: what was revoked must not come back.
+     * Returns how many credentials went. The app and its codes stay, or a stolen mailbox would
+     * be enough to get in. Call it in a transaction.
+     */
+    async revokeCredentials(accountId: string): Promise<number> {
+      await retire(accountId);
+      return store.remove(accountId);
+    },
   };
 }

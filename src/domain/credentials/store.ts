@@ -1,9 +1,10 @@
-/** The credentials' table: the only Prisma in this island. */
+/** The credentials' tables: the only Prisma in this island. */
+import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 
-export function credentialsStore(db: Db) {
+export function passwordStore(db: Db) {
   return {
-    async findPasswordHash(accountId: string): Promise<string | undefined> {
+    async findHash(accountId: string): Promise<string | undefined> {
       const row = await db.passwordCredential.findUnique({
         where: { accountId },
         select: { hash: true },
@@ -11,7 +12,18 @@ export function credentialsStore(db: Db) {
       return row?.hash;
     },
 
-    async setPasswordHash(accountId: string, hash: string, changedAt: Date): Promise<void> {
+    /** The retired hashes, the latest first. */
+    async listRetired(accountId: string, limit: number): Promise<string[]> {
+      const rows = await db.passwordHistory.findMany({
+        where: { accountId },
+        select: { hash: true },
+        orderBy: [{ retiredAt: 'desc' }, { id: 'desc' }],
+        take: limit,
+      });
+      return rows.map(({ hash }) => hash);
+    },
+
+    async setHash(accountId: string, hash: string, changedAt: Date): Promise<void> {
       await db.passwordCredential.upsert({
         where: { accountId },
         create: { accountId, hash, changedAt },
@@ -27,8 +39,96 @@ export function credentialsStore(db: Db) {
       });
     },
 
-    async deletePassword(accountId: string): Promise<number> {
+    /**
+     * Copies the present hash, if there is one, to the history, and forgets all but the latest
+     * `keep`. The row is held, so of two changes at once the later one retires the earlier.
+     */
+    async retire(accountId: string, row: { id: string; at: Date; keep: number }): Promise<void> {
+      await db.$executeRaw`
+        INSERT INTO password_history (id, account_id, hash, retired_at)
+        SELECT ${row.id}::uuid, account_id, hash, ${row.at}
+          FROM password_credentials
+         WHERE account_id = ${accountId}::uuid
+           FOR UPDATE`;
+      await db.$executeRaw`
+        DELETE FROM password_history
+         WHERE id IN (SELECT id FROM password_history
+                       WHERE account_id = ${accountId}::uuid
+                       ORDER BY retired_at DESC, id DESC
+                      OFFSET ${row.keep})`;
+    },
+
+    async remove(accountId: string): Promise<number> {
       return (await db.passwordCredential.deleteMany({ where: { accountId } })).count;
     },
+  };
+}
+
+export function totpStore(db: Db) {
+  return {
+    async findSeed(accountId: string): Promise<Bytes | undefined> {
+      const row = await db.totpCredential.findUnique({
+        where: { accountId },
+        select: { sealedSeed: true },
+      });
+      return row?.sealedSeed;
+    },
+
+    /** False when the account has an app already. */
+    async insert(row: {
+      accountId: string;
+      sealedSeed: Bytes;
+      lastStep: number;
+      createdAt: Date;
+    }): Promise<boolean> {
+      const { count } = await db.totpCredential.createMany({
+        data: [{ ...row, lastStep: BigInt(row.lastStep) }],
+        skipDuplicates: true,
+      });
+      return count > 0;
+    },
+
+    /** Spends a time step of this very seed; false when it or a later one is spent already. */
+    async spendStep(accountId: string, sealedSeed: Bytes, step: number): Promise<boolean> {
+      const { count } = await db.totpCredential.updateMany({
+        where: { accountId, sealedSeed, lastStep: { lt: BigInt(step) } },
+        data: { lastStep: BigInt(step) },
+      });
+      return count > 0;
+    },
+
+    async remove(accountId: string): Promise<boolean> {
+      await db.recoveryCode.deleteMany({ where: { accountId } });
+      return (await db.totpCredential.deleteMany({ where: { accountId } })).count > 0;
+    },
+  };
+}
+
+export type NewRecoveryCode = { id: string; accountId: string; hash: Bytes; createdAt: Date };
+
+export function recoveryCodeStore(db: Db) {
+  return {
+    /** Two regenerations for one account wait for each other here, until the transaction ends. */
+    async lock(accountId: string): Promise<void> {
+      await db.$executeRaw`
+        SELECT pg_advisory_xact_lock(hashtextextended('recovery-codes:' || ${accountId}, 0))`;
+    },
+
+    async replace(accountId: string, codes: NewRecoveryCode[]): Promise<void> {
+      await db.recoveryCode.deleteMany({ where: { accountId } });
+      await db.recoveryCode.createMany({ data: codes });
+    },
+
+    /** Spends the code that has one of these hashes; zero when there is none unused. */
+    async spend(accountId: string, hashes: readonly Bytes[], usedAt: Date): Promise<number> {
+      const { count } = await db.recoveryCode.updateMany({
+        where: { accountId, hash: { in: [...hashes] }, usedAt: null },
+        data: { usedAt },
+      });
+      return count;
+    },
+
+    countUnused: (accountId: string): Promise<number> =>
+      db.recoveryCode.count({ where: { accountId, usedAt: null } }),
   };
 }

@@ -1,28 +1,54 @@
 /**
- * Sign-in: one attempt at proving who one is. What is proven is a set of factors; what is still
- * needed follows from it and from the kind of account, never from the address in the browser.
+ * Sign-in: one attempt at proving who one is, over all its pages. What is proven is a set of
+ * factors; what is still needed follows from it and from the kind of account, never from the
+ * address in the browser.
  *
- * Promises: `nextStep` is pure; `amr` and `acr` say what really happened (RFC 8176, RFC 9470).
+ * Promises: `nextStep` is pure; `amr` and `acr` say what really happened (RFC 8176, RFC 9470);
+ * an attempt is bound to one interaction and one account, and dies of five wrong codes, of age,
+ * or with the account's security epoch.
  */
+import { nextStep as decide, type Factor, type Situation, type Step } from './next-step.js';
 
-export type Factor = 'password';
+export {
+  type AttemptState,
+  type Attempts,
+  createAttempts,
+  MAX_WRONG_CODES,
+  type SignInAttempt,
+  type WrongCodeCount,
+} from './attempts.js';
+export {
+  ACR_ONE_FACTOR,
+  ACR_PHISHING_RESISTANT,
+  ACR_TWO_FACTORS,
+  ACR_VALUES,
+  type Acr,
+  type Factor,
+  isAcr,
+  type Proof,
+  type Situation,
+  type Step,
+  satisfies,
+} from './next-step.js';
 
-export type Step =
-  | { readonly kind: 'password' }
-  | { readonly kind: 'second-factor-missing' }
-  | { readonly kind: 'done'; readonly amr: readonly string[]; readonly acr: string };
-
-export const ACR_ONE_FACTOR = 'urn:latchkey:acr:1';
-
-/**
- * The next step of an attempt. Staff never get in on one factor: an account that can edit a
- * shop must not hang on one password (PCI DSS 8.4, OWASP ASVS 6.3.3).
- */
-export function nextStep(attempt: {
+/** A sign-in that ends with its first page: nothing but the password can be proven. */
+type OnePage = {
   readonly accountKind: 'shopper' | 'staff';
-  readonly proven: readonly Factor[];
-}): Step {
-  if (!attempt.proven.includes('password')) return { kind: 'password' };
-  if (attempt.accountKind === 'staff') return { kind: 'second-factor-missing' };
-  return { kind: 'done', amr: ['pwd'], acr: ACR_ONE_FACTOR };
+  readonly proven: readonly Extract<Factor, 'password'>[];
+};
+
+export function nextStep(situation: Situation): Step;
+/** For the one-page sign-in only; it knows no second factor, so staff never get through it. */
+export function nextStep(situation: OnePage): Step;
+export function nextStep(situation: Situation | OnePage): Step {
+  if ('hasTotp' in situation) return decide(situation);
+  return decide({
+    accountKind: situation.accountKind,
+    proven: situation.proven.map((factor) => ({ factor, at: 0 })),
+    hasTotp: false,
+    recoveryCodesLeft: 0,
+    mayEnrol: false,
+    deviceRemembered: false,
+    codesToShow: false,
+  });
 }

@@ -1,0 +1,50 @@
+/** What people are written about, and what is told of it. */
+
+/** Why a sign-in that succeeded is worth a letter (OWASP ASVS 6.3.5). */
+export type Surprise = 'after_failures' | 'new_device' | 'new_network';
+
+/** When and where, as coarse as a letter needs it: an inbox is read by others, too. */
+export type Circumstances = {
+  readonly at: Date;
+  /** The name of the application it happened in; the server's own host name without one. */
+  readonly shop?: string;
+  /** "Firefox on Windows": our own words for a device, never what the device says of itself. */
+  readonly device?: string;
+  /** A network or a country, never a whole address. */
+  readonly network?: string;
+};
+
+export type LetterFacts =
+  | { readonly kind: 'suspicious_sign_in'; readonly why: readonly Surprise[] }
+  | {
+      readonly kind: 'second_factor_changed';
+      readonly change: 'added' | 'removed' | 'recovery_codes_made';
+    }
+  | { readonly kind: 'recovery_code_used'; readonly left: number }
+  | { readonly kind: 'password_changed' };
+
+/**
+ * A letter names its reader by account id alone: the address is looked up when it is sent, so
+ * somebody who was erased in the meantime gets nothing, and nothing of them waits in a queue.
+ */
+export type Letter = { readonly accountId: string } & Circumstances & LetterFacts;
+
+export type LetterKind = Letter['kind'];
+
+const kinds: Readonly<Record<LetterKind, true>> = {
+  suspicious_sign_in: true,
+  second_factor_changed: true,
+  recovery_code_used: true,
+  password_changed: true,
+};
+
+export function serializeLetter(letter: Letter): string {
+  return JSON.stringify(letter);
+}
+
+/** Throws for a kind this version does not know: a newer node will, at the next attempt. */
+export function parseLetter(text: string): Letter {
+  const letter = JSON.parse(text) as Omit<Letter, 'at'> & { readonly at: string };
+  if (!Object.hasOwn(kinds, letter.kind)) throw new Error('A letter of an unknown kind');
+  return { ...letter, at: new Date(letter.at) } as Letter;
+}

@@ -1,0 +1,57 @@
+/** What all pages share: the template engine, the assets and the client they stand for. */
+import { fileURLToPath } from 'node:url';
+import { Eta } from 'eta';
+import { assetUrl } from '../assets.js';
+import { httpsLink, localPath } from '../links.js';
+
+const eta = new Eta({
+  views: fileURLToPath(new URL('../../../views/', import.meta.url)),
+  cache: true,
+  autoEscape: true,
+});
+
+const assets = {
+  css: assetUrl('latchkey.css'),
+  js: assetUrl('latchkey.js'),
+  mark: assetUrl('mark.svg'),
+};
+
+/** Every page: `nonce` goes on its script and stylesheet (CSP level 3). */
+export type PageProps = { readonly nonce?: string | undefined };
+
+export function render(template: string, { nonce }: PageProps, data: object): string {
+  return eta.render(template, { ...data, assets, nonce });
+}
+
+/** What a page shows of the application that sent the person here. */
+export type ClientBrand = {
+  readonly name: string;
+  readonly logoUri?: string | undefined;
+  readonly policyUri?: string | undefined;
+  readonly tosUri?: string | undefined;
+};
+
+/** A name on one line, without the invisible characters that could turn a sentence around. */
+export function plainName(name: string): string {
+  return name
+    .replace(/[\p{Cc}\p{Zl}\p{Zp}\u200e\u200f\u202a-\u202e\u2066-\u2069]+/gu, ' ')
+    .replace(/\s+/gu, ' ')
+    .trim();
+}
+
+const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+
+export function brandOf(client: ClientBrand) {
+  const name = plainName(client.name);
+  const letter = name.match(/[\p{L}\p{N}]/u);
+  const [first] = graphemes.segment(letter ? name.slice(letter.index) : name);
+  return {
+    name,
+    monogram: first?.segment.toUpperCase() ?? '',
+    logo: localPath(client.logoUri),
+  };
+}
+
+export function linksOf(client: ClientBrand) {
+  return { policy: httpsLink(client.policyUri), terms: httpsLink(client.tosUri) };
+}

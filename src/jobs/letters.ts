@@ -1,0 +1,97 @@
+/**
+ * From a letter to its words. What is said of people goes in here cleaned: a name that a
+ * stranger chose ("Dear visit evil.example") would travel under our signature, so no letter
+ * greets by name, and every value from outside becomes plain words on one line.
+ */
+import type { Letter, Surprise } from '../domain/mail/index.js';
+
+export type Printed = { readonly subject: string; readonly text: string; readonly html: string };
+
+/** Prints a template of `views/email`. */
+export type Press = (
+  template: string,
+  data: { readonly subject: string; readonly shop: string } & Record<string, unknown>,
+) => Printed;
+
+const reasons: Readonly<Record<Surprise, string>> = {
+  after_failures: 'It came after several tries with a wrong password or code.',
+  new_device: 'We have not seen this device with your account before.',
+  new_network: 'It came from a place we have not seen with your account before.',
+};
+
+const when = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'long',
+  timeStyle: 'short',
+  timeZone: 'UTC',
+});
+
+export function createLetterWriter(parts: {
+  readonly print: Press;
+  readonly issuer: string;
+  /** The page where people look after their account, once there is one. */
+  readonly accountUrl?: string | undefined;
+}): (letter: Letter) => Printed {
+  const host = new URL(parts.issuer).host;
+
+  return (letter) => {
+    const shop = plainName(letter.shop ?? '') || host;
+    const facts: [string, string][] = [['When', `${when.format(letter.at)} UTC`]];
+    const device = plainWords(letter.device ?? '');
+    if (device) facts.push(['Device', device]);
+    const network = plainWords(letter.network ?? '');
+    if (network) facts.push(['Network', network]);
+    const common = { shop, host, facts, accountUrl: parts.accountUrl };
+
+    switch (letter.kind) {
+      case 'suspicious_sign_in':
+        return parts.print('suspicious-sign-in', {
+          ...common,
+          subject: `New sign-in to your ${shop} account`,
+          reasons: letter.why.map((reason) => reasons[reason]),
+        });
+      case 'second_factor_changed':
+        return parts.print('second-factor-changed', {
+          ...common,
+          subject: {
+            added: `A second step was added to your ${shop} account`,
+            removed: `The second step was removed from your ${shop} account`,
+            recovery_codes_made: `New recovery codes for your ${shop} account`,
+          }[letter.change],
+          change: letter.change,
+        });
+      case 'recovery_code_used':
+        return parts.print('recovery-code-used', {
+          ...common,
+          subject: `A recovery code was used for your ${shop} account`,
+          left: letter.left,
+        });
+      case 'password_changed':
+        return parts.print('password-changed', {
+          ...common,
+          subject: `Your ${shop} password was changed`,
+        });
+    }
+  };
+}
+
+const shorten = (text: string, length: number) =>
+  text.length > length ? `${text.slice(0, length - 1).trimEnd()}…` : text;
+
+/** One line without invisible characters; an operator chose it, so its dots may stay. */
+function plainName(name: string): string {
+  return shorten(name.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim(), 60);
+}
+
+/**
+ * Letters, digits and a few marks. Mail programs make a link of anything like `evil.example`
+ * or `https:`, so a dot, colon or slash stays only where a network is written with it
+ * (`203.0.113.0/24`, `2001:db8::/48`).
+ */
+function plainWords(text: string): string {
+  const kept = text
+    .replace(/[^\p{L}\p{N} (),+_'’.:/-]+/gu, ' ')
+    .replace(/(?<!\p{N})\.|\.(?!\p{N})/gu, ' ')
+    .replace(/(?<![0-9a-f:]):|:(?![0-9a-f:/])/gu, ' ')
+    .replace(/(?<![\p{N}:])\/|\/(?!\p{N})/gu, ' ');
+  return shorten(kept.replace(/\s+/gu, ' ').trim(), 80);
+}

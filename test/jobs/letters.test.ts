@@ -1,0 +1,76 @@
+/** The words of letters: for every kind, in both forms, whatever stands in them. */
+import { describe, expect, test } from 'vitest';
+import type { Letter, LetterFacts } from '../../src/domain/mail/index.js';
+import { createLetterWriter } from '../../src/jobs/letters.js';
+import { printLetter } from '../../src/platform/letter-press.js';
+
+const issuer = 'https://id.shop.example';
+const accountUrl = `${issuer}/account`;
+const write = createLetterWriter({ print: printLetter, issuer, accountUrl });
+
+const everyKind: readonly LetterFacts[] = [
+  { kind: 'suspicious_sign_in', why: ['after_failures', 'new_device', 'new_network'] },
+  { kind: 'second_factor_changed', change: 'added' },
+  { kind: 'second_factor_changed', change: 'removed' },
+  { kind: 'second_factor_changed', change: 'recovery_codes_made' },
+  { kind: 'recovery_code_used', left: 0 },
+  { kind: 'recovery_code_used', left: 7 },
+  { kind: 'password_changed' },
+];
+const cases = everyKind.map((facts) => [JSON.stringify(facts), facts] as const);
+
+const letterOf = (facts: LetterFacts, more: Partial<Letter> = {}): Letter => ({
+  accountId: 'b1f6',
+  at: new Date('2026-11-22T09:12:00Z'),
+  shop: 'Alder & Oak',
+  ...more,
+  ...facts,
+});
+
+describe.each(cases)('%s', (_name, facts) => {
+  test('says what happened, when, and what to do if it was somebody else', () => {
+    const { subject, text, html } = write(letterOf(facts));
+    expect(subject).toContain('Alder & Oak');
+    for (const form of [text, html]) {
+      expect(form).toContain('22 November 2026 at 09:12 UTC');
+      expect(form).toContain('If this was not you');
+      expect(form).not.toMatch(/undefined|null|\[object|<%/);
+    }
+    // The two forms say the same.
+    const words = html
+      .replace(/^[\s\S]*<\/h1>|<[^>]+>/g, ' ')
+      .replaceAll('&amp;', '&')
+      .match(/[\p{L}\p{N}]+/gu);
+    const said = text.slice(subject.length).match(/[\p{L}\p{N}]+/gu);
+    expect(words).toEqual(said);
+  });
+
+  test('whatever it is told, links nowhere but to the server itself', () => {
+    const hostile = '"><a href="https://evil.example/x">Click</a>\r\nBcc: eve@evil.example\u202e';
+    const { subject, text, html } = write(
+      letterOf(facts, { shop: hostile, device: hostile, network: 'www.evil.example:80/login' }),
+    );
+    expect(subject).not.toMatch(/[\p{Cc}\u202e]/u);
+    expect(subject.length).toBeLessThan(120);
+    expect(html.match(/href="[^"]*"/g)).toEqual([`href="${accountUrl}"`]);
+    const facts_ = text.slice(text.indexOf('  When:'), text.indexOf('\n\nIf this was'));
+    expect(facts_.split('\n')).toHaveLength(3);
+    expect(facts_).not.toMatch(/evil\.example|:\/\/|@/);
+  });
+});
+
+test.each([
+  ['203.0.113.0/24', '203.0.113.0/24'],
+  ['2001:db8:1::/48, Germany', '2001:db8:1::/48, Germany'],
+  ['http://evil.example', 'http evil example'],
+  ['mailto:eve@evil.example', 'mailto eve evil example'],
+])('a network %s is shown as %s', (network, shown) => {
+  expect(write(letterOf({ kind: 'password_changed' }, { network })).text).toContain(
+    `  Network: ${shown}\n`,
+  );
+});
+
+test('without a shop the server speaks for itself', () => {
+  const { shop: _shop, ...letter } = letterOf({ kind: 'password_changed' });
+  expect(write(letter as Letter).subject).toBe('Your id.shop.example password was changed');
+});

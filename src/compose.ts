@@ -2,6 +2,7 @@
  * The parts list: every island bound to a database handle, every flow given what it needs, every
  * surface given its flows. The only file that sees everything.
  */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
@@ -15,6 +16,7 @@ import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
 import { createCreateAccount } from './flows/create-account.js';
+import { createCreateResourceServer } from './flows/create-resource-server.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
@@ -29,6 +31,7 @@ import type { AppContext } from './http/context.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { allowFormTarget } from './http/middleware/headers.js';
 import { errorPage, signedOutPage, signOutPage } from './http/views.js';
+import { startPurge } from './jobs/purge.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { createKeyring, type Keyring } from './kernel/keyring.js';
 import type { Secret } from './kernel/secret.js';
@@ -79,6 +82,8 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
   const postgres = openPostgres({ url: config.databaseUrl });
   const keyring = createKeyring(config.keyring.reveal());
   const hasher = startPasswordHasher({
+    // The processes of one machine share its cores, so they share the hashing as well.
+    concurrency: Math.floor(availableParallelism() / config.workers),
     onRestart: (reason) => log.warn({ reason }, 'the hashing process was replaced'),
     onRefused: (reason) => log.error({ reason }, 'a stored password hash was refused'),
   });
@@ -102,6 +107,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
     registerClient,
     recordTokenReuse: createRecordTokenReuse(given),
     issueClientSecret: createIssueClientSecret(given),
+    createResourceServer: createCreateResourceServer(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     rotateSigningKeys: createRotateSigningKeys(given),
     seedDemo: createSeedDemo({
@@ -165,6 +171,10 @@ export async function composeServer(
     },
   });
   const metrics = createMetrics();
+  const purge = startPurge({
+    purgeExpired: domain.grants.purgeExpired,
+    onError: (error) => log.error({ err: error }, 'expired artifacts could not be purged'),
+  });
 
   const app = createApp({
     issuer: config.issuer,
@@ -206,7 +216,7 @@ export async function composeServer(
     metrics,
     async close() {
       host.close();
-      await Promise.all([changes.close(), redis?.close()]);
+      await Promise.all([changes.close(), redis?.close(), purge.close()]);
     },
   };
 }

@@ -2,6 +2,7 @@
  * The parts list: every island bound to a database handle, every flow given what it needs, every
  * surface given its flows. The only file that sees everything.
  */
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
@@ -16,6 +17,7 @@ import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
 import { createCreateAccount } from './flows/create-account.js';
+import { createCreateResourceServer } from './flows/create-resource-server.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
@@ -33,6 +35,7 @@ import { allowFormTarget } from './http/middleware/headers.js';
 import { errorPage, signedOutPage, signOutPage } from './http/views.js';
 import { createLetterWriter } from './jobs/letters.js';
 import { createTasks } from './jobs/queue.js';
+import { startPurge } from './jobs/purge.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { createKeyring, type Keyring } from './kernel/keyring.js';
 import type { Secret } from './kernel/secret.js';
@@ -88,6 +91,8 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
   const postgres = openPostgres({ url: config.databaseUrl });
   const keyring = createKeyring(config.keyring.reveal());
   const hasher = startPasswordHasher({
+    // The processes of one machine share its cores, so they share the hashing as well.
+    concurrency: Math.floor(availableParallelism() / config.workers),
     onRestart: (reason) => log.warn({ reason }, 'the hashing process was replaced'),
     onRefused: (reason) => log.error({ reason }, 'a stored password hash was refused'),
   });
@@ -111,6 +116,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
     registerClient,
     recordTokenReuse: createRecordTokenReuse(given),
     issueClientSecret: createIssueClientSecret(given),
+    createResourceServer: createCreateResourceServer(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     rotateSigningKeys: createRotateSigningKeys(given),
     seedDemo: createSeedDemo({
@@ -175,6 +181,10 @@ export async function composeServer(
   });
   const metrics = createMetrics();
   const post = composePost(config, core, log);
+  const purge = startPurge({
+    purgeExpired: domain.grants.purgeExpired,
+    onError: (error) => log.error({ err: error }, 'expired artifacts could not be purged'),
+  });
 
   const app = createApp({
     issuer: config.issuer,
@@ -217,7 +227,7 @@ export async function composeServer(
     metrics,
     async close() {
       host.close();
-      await Promise.all([changes.close(), redis?.close(), post.close()]);
+      await Promise.all([changes.close(), redis?.close(), post.close(), purge.close()]);
     },
   };
 }

@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-/** The process: environment and arguments in, an exit code out. */
+/**
+ * The process: environment and arguments in, an exit code out. What is heavy is loaded once it
+ * is known to be needed, so that help and a wrong setting are answered at once.
+ */
+import './quiet.js';
+import cluster from 'node:cluster';
+import type { CliCore } from './cli/core.js';
 import { runCommand } from './cli/index.js';
-import { composeCore, migrationsDirectory } from './compose.js';
-import { ConfigError, loadConfig } from './config/index.js';
-import { AppError } from './kernel/errors.js';
-import { applyQueueSchema } from './platform/job-queue-schema.js';
-import { createLogger } from './platform/logger.js';
-import { applyMigrations } from './platform/migrate.js';
-import { serve } from './serve.js';
-import { settle } from './settle.js';
+import { loadConfig } from './config/index.js';
+import { explain } from './explain.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);
@@ -17,75 +17,43 @@ const readConfig = () => loadConfig(process.env, { terminal: process.stdout.isTT
 
 async function start(): Promise<number> {
   const config = readConfig();
-  const log = createLogger(config.log);
-  const running = await serve(config, log, say);
-  return new Promise((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.on(signal, () => {
-        running.stop(signal).then(
-          () => resolve(0),
-          () => resolve(1),
-        );
-      });
-    }
+  // Told to stop while it still comes up, it does so as soon as that can be done in order.
+  const told = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, resolve);
   });
+  const { serve } = await import('./serve.js');
+  const { createLogger } = await import('./platform/logger.js');
+  const running = await serve(config, createLogger(config.log), say);
+  await running.stop(await told);
+  return 0;
 }
 
 /** Commands work on the same database as the server, whether it runs or not. */
-async function withCore<T>(work: (core: ReturnType<typeof composeCore>) => Promise<T>): Promise<T> {
-  const config = readConfig();
-  const ground = await settle(config, 'visit');
-  try {
-    const core = composeCore(ground.config, createLogger({ level: 'silent', format: 'json' }));
-    try {
-      return await work(core);
-    } finally {
-      await core.close();
-    }
-  } finally {
-    await ground.release();
-  }
+async function withCore<T>(work: (core: CliCore) => Promise<T>): Promise<T> {
+  const { visit } = await import('./visit.js');
+  return visit(readConfig(), work);
 }
 
 async function migrate(): Promise<string[]> {
-  const ground = await settle(readConfig(), 'visit');
-  try {
-    const { applied } = await applyMigrations({
-      connectionString: ground.config.databaseUrl.reveal(),
-      directory: migrationsDirectory,
-    });
-    await applyQueueSchema({ url: ground.config.databaseUrl });
-    return applied;
-  } finally {
-    await ground.release();
-  }
+  const { bringUpToDate } = await import('./visit.js');
+  return bringUpToDate(readConfig());
 }
 
-/** One line a fault; a stack is for the log level `debug`, never for an operator's first look. */
-function explain(error: unknown): void {
-  if (error instanceof ConfigError) {
-    complain('The configuration is not valid:');
-    for (const fault of error.faults) complain(`  ${fault}`);
-    return;
-  }
-  if (error instanceof AppError && error.code === 'store_unavailable') {
-    complain('The database cannot be reached; is DATABASE_URL right and the server up?');
-    return;
-  }
-  complain(error instanceof Error ? (error.message.split('\n')[0] ?? '') : String(error));
-  if (process.env.LOG_LEVEL === 'debug' && error instanceof Error) complain(error.stack ?? '');
+async function work(): Promise<number> {
+  const { work: serveAsWorker } = await import('./worker.js');
+  return serveAsWorker(readConfig);
 }
+
+// Only the primary hires workers; the word alone is a command that does not exist.
+const isWorker = cluster.isWorker && process.argv[2] === 'worker';
 
 try {
-  process.exitCode = await runCommand(process.argv.slice(2), {
-    say,
-    complain,
-    start,
-    migrate,
-    withCore,
-  });
+  process.exitCode = isWorker
+    ? await work()
+    : await runCommand(process.argv.slice(2), { say, complain, start, migrate, withCore });
 } catch (error) {
-  explain(error);
+  explain(error).forEach(complain);
+  if (process.env.LOG_LEVEL === 'debug' && error instanceof Error) complain(error.stack ?? '');
   process.exitCode = 1;
 }
 // Whatever still holds the loop open (a database on its way down) has nothing left to say.

@@ -196,6 +196,8 @@ const secret: Command = {
           return failed(`There is no client "${clientId}"`);
         case 'public-client':
           return failed(`"${clientId}" does not authenticate with a secret`);
+        case 'unknown-secret':
+          return failed(`"${clientId}" has no secret ${values.replace}`);
         case 'too-many':
           return failed(
             `"${clientId}" has two secrets already; take one away with --replace ${result.secretIds.join(' or ')}`,

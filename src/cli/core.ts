@@ -1,6 +1,7 @@
 /** The command line's view of the program: reads of the domain, and the flows it may start. */
 import type { ChangeStatus } from '../flows/change-status.js';
 import type { CreateAccount } from '../flows/create-account.js';
+import type { CreateResourceServer } from '../flows/create-resource-server.js';
 import type { Domain } from '../flows/domain.js';
 import type { IssueClientSecret } from '../flows/issue-client-secret.js';
 import type { RegisterClient } from '../flows/register-client.js';
@@ -17,6 +18,7 @@ export type CliCore = {
     readonly revokeAccess: RevokeAccess;
     readonly registerClient: RegisterClient;
     readonly issueClientSecret: IssueClientSecret;
+    readonly createResourceServer: CreateResourceServer;
     readonly rotateSigningKeys: RotateSigningKeys;
   };
 };

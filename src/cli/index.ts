@@ -6,6 +6,7 @@ import { clientCommands } from './clients.js';
 import { type Command, UsageError } from './command.js';
 import type { CliCore } from './core.js';
 import { keyCommands } from './keys.js';
+import { resourceServerCommands } from './resource-servers.js';
 import { userCommands } from './users.js';
 
 export type CliParts = {
@@ -17,7 +18,12 @@ export type CliParts = {
   readonly withCore: <T>(work: (core: CliCore) => Promise<T>) => Promise<T>;
 };
 
-const commands: readonly Command[] = [...userCommands, ...clientCommands, ...keyCommands];
+const commands: readonly Command[] = [
+  ...userCommands,
+  ...clientCommands,
+  ...resourceServerCommands,
+  ...keyCommands,
+];
 
 const USAGE = `Latchkey, an OAuth 2.0 and OpenID Connect authorization server for headless commerce
 

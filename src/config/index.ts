@@ -104,7 +104,11 @@ function parseCidrs(value: string): readonly string[] {
     const [address = '', bits, ...rest] = entry.split('/');
     const family = isIP(address);
     const max = family === 4 ? 32 : 128;
-    if (!family || rest.length > 0 || (bits !== undefined && !(Number(bits) <= max))) {
+    if (
+      !family ||
+      rest.length > 0 ||
+      (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= max))
+    ) {
       throw new Error(`must be a list of addresses or CIDRs, not "${entry}"`);
     }
     return entry;
@@ -143,7 +147,7 @@ function refuseUnknown(env: Environment, faults: string[]): void {
 }
 
 function refuseDevelopmentThings(read: Reader, config: Config): void {
-  if (!config.issuer.startsWith('https:')) {
+  if (!config.issuer.startsWith('https:') && !config.listen.tls) {
     read.fault('LATCHKEY_ISSUER', 'must be https in production');
   }
   if (!config.databaseUrl) {
@@ -205,6 +209,9 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     ['demo', 'none'],
     embedded && !production ? 'demo' : 'none',
   );
+  if (certFile && keyFile && !issuer.startsWith('https:')) {
+    read.fault('LATCHKEY_ISSUER', 'must be https where LATCHKEY_TLS_CERT is set');
+  }
 
   const config: Config = {
     production,

@@ -35,8 +35,7 @@ export const settings: readonly Setting[] = [
   {
     name: 'REDIS_URL',
     fallback: 'none',
-    meaning:
-      'Redis 6.2 or newer, or Valkey. Checked at start and shown by `/health/ready`; nothing is kept in it yet.',
+    meaning: 'Redis 6.2 or newer, or Valkey. Shown by `/health/ready`; nothing is kept in it yet.',
   },
   {
     name: 'LATCHKEY_DATA_DIR',

@@ -6,6 +6,7 @@ export type IssueClientSecretResult =
   | { readonly kind: 'issued'; readonly secretId: string; readonly secret: string }
   | { readonly kind: 'not-found' }
   | { readonly kind: 'public-client' }
+  | { readonly kind: 'unknown-secret' }
   | { readonly kind: 'too-many'; readonly secretIds: readonly string[] };
 
 export type IssueClientSecret = (input: {
@@ -21,7 +22,9 @@ export function createIssueClientSecret({ transact }: FlowParts): IssueClientSec
       const client = await clients.find(clientId);
       if (!client) return { kind: 'not-found' };
       if (!client.authMethod.startsWith('client_secret')) return { kind: 'public-client' };
-      if (replaces) await clients.removeSecret(clientId, replaces);
+      if (replaces && !(await clients.removeSecret(clientId, replaces))) {
+        return { kind: 'unknown-secret' };
+      }
       const issued = await clients.issueSecret(clientId);
       if (issued.kind !== 'issued') return issued;
       await audit.record({

@@ -1,5 +1,6 @@
 /** The outside of the server, as the order in which a request meets its parts. */
 import Koa from 'koa';
+import { AppError } from '../kernel/errors.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import type { AppMiddleware, RequestState } from './context.js';
@@ -45,6 +46,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   app.use(pinOrigin(parts.issuer, parts.trustedProxies));
   app.use(noteRoute);
   app.use(serveAssets());
+  app.use(refuseOtherMethods);
   for (const router of [
     healthRoutes(parts.health),
     homeRoutes(parts.home),
@@ -53,10 +55,19 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
   ]) {
     app.use(router.routes());
+    app.use(router.allowedMethods());
   }
   app.use(protocolRoutes(parts.protocolHost));
   return app;
 }
+
+/** What the routers say about a method that an address does not have, as an error of ours. */
+const refuseOtherMethods: AppMiddleware = async (ctx, next) => {
+  await next();
+  if ((ctx.status === 405 || ctx.status === 501) && !ctx.body) {
+    throw new AppError('method_not_allowed');
+  }
+};
 
 /** Remembers the template of the route that matched, for logs and metrics. */
 const noteRoute: AppMiddleware = async (ctx, next) => {

@@ -11,3 +11,18 @@ export const systemClock: Clock = { now: () => new Date() };
 export function epochSeconds(date: Date): number {
   return Math.floor(date.getTime() / 1000);
 }
+
+/** Waiting arrives as a parameter as well. */
+export type Timers = {
+  /** Calls `work` after `ms`; the function it returns calls that off. */
+  after(ms: number, work: () => void): () => void;
+};
+
+/** Timers that do not keep the process alive. */
+export const systemTimers: Timers = {
+  after(ms, work) {
+    const timer = setTimeout(work, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

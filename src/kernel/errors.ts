@@ -32,9 +32,7 @@ const table = {
   },
   not_found: { status: 404, title: 'There is nothing here', log: 'info' },
   method_not_allowed: { status: 405, title: 'That method is not supported here', log: 'info' },
-  conflict: { status: 409, title: 'That already exists', log: 'info' },
   payload_too_large: { status: 413, title: 'The request body is too large', log: 'info' },
-  uri_too_long: { status: 414, title: 'The address is too long', log: 'info' },
   unsupported_media_type: {
     status: 415,
     title: 'The request body is not in a supported format',

@@ -5,7 +5,7 @@
  */
 import { createHmac, hkdfSync } from 'node:crypto';
 import { AppError } from './errors.js';
-import { type Bytes, openBox, sealBox } from './sealed-box.js';
+import { type Bytes, openBox, SealBroken, sealBox } from './sealed-box.js';
 
 export type KeyringEntry = { readonly id: string; readonly key: Uint8Array };
 
@@ -51,7 +51,11 @@ export function createKeyring(entries: readonly KeyringEntry[]): Keyring {
           detail: `A stored value is sealed under key "${id}", which is not in LATCHKEY_KEYRING`,
         });
       }
-      return openBox(keyFor(entry, purpose), box.subarray(1 + idLength), context);
+      try {
+        return openBox(keyFor(entry, purpose), box.subarray(1 + idLength), context);
+      } catch (cause) {
+        throw new SealBroken(cause, `A value sealed under key "${id}" could not be opened`);
+      }
     },
     blindIndexes(purpose, value) {
       return entries.map((entry) => ({

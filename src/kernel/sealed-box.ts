@@ -15,8 +15,8 @@ export type Bytes = Uint8Array<ArrayBuffer>;
 
 /** A box that does not open: wrong key, wrong row, or altered bytes. */
 export class SealBroken extends Error {
-  constructor(cause?: unknown) {
-    super('A sealed value could not be opened', { cause });
+  constructor(cause?: unknown, message = 'A sealed value could not be opened') {
+    super(message, { cause });
     this.name = 'SealBroken';
   }
 }

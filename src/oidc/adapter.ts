@@ -73,6 +73,12 @@ function lookUp(grants: Grants, id: string): Promise<Found | undefined> {
   return reading;
 }
 
+/**
+ * A session that gets another id is destroyed under the old one and then saved under the new.
+ * In two steps, a log-out in between would miss it; so the first waits here for the second.
+ */
+const renewals = new WeakMap<RequestContext, string>();
+
 /** When the person behind this request logged in: what a new grant's life hangs on. */
 function loginTime(): number | undefined {
   const session = Provider.ctx?.oidc?.session;
@@ -102,6 +108,15 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 
     async upsert(id, payload, expiresIn) {
       forget();
+      const ctx = Provider.ctx;
+      const from = kind === 'Session' && ctx ? renewals.get(ctx) : undefined;
+      if (ctx && from !== undefined) {
+        renewals.delete(ctx);
+        await guarded(() =>
+          grants.renewSession(keyOf(from), keyOf(id), { ...payload }, expiresIn ?? A_YEAR),
+        );
+        return;
+      }
       const authAt = kind === 'Grant' ? loginTime() : undefined;
       await guarded(() =>
         grants.save(kind, keyOf(id), { ...payload }, expiresIn ?? A_YEAR, authAt),
@@ -110,7 +125,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 
     async consume(id) {
       forget();
-      if (await guarded(() => grants.spend(keyOf(id)))) return;
+      if (await guarded(() => grants.spend(kind, keyOf(id)))) return;
       // Zero rows: somebody was faster. A plain Error would be a 500, so the host's own classes.
       throw kind === 'PushedAuthorizationRequest'
         ? new errors.InvalidRequestUri('request_uri was already used')
@@ -119,7 +134,13 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 
     async destroy(id) {
       forget();
-      await guarded(() => grants.remove(kind, keyOf(id)));
+      const ctx = Provider.ctx;
+      const session = kind === 'Session' ? ctx?.oidc?.session : undefined;
+      if (ctx && session && session.jti !== id) {
+        renewals.set(ctx, id);
+        return;
+      }
+      await guarded(() => grants.remove(kind, keyOf(id), session?.uid));
     },
 
     async revokeByGrantId(grantId) {

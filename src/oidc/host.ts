@@ -39,6 +39,9 @@ type Handler = Host['handle'];
 // setTimeout's limit is 24.8 days; looking once a day costs nothing.
 const LONGEST_TIMER_MS = 24 * 3600 * 1000;
 const RETRY_MS = 5_000;
+// The library forgets a proof five minutes after its use, but takes one dated up to five minutes
+// ahead, which would then still be good.
+const PROOF_SKEW_SECONDS = 300;
 
 /** Builds the first provider; throws if there are no usable signing keys. */
 export async function createHost(
@@ -118,7 +121,7 @@ export async function createHost(
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
     made.ReplayDetection.unique = (iss: string, jti: string, exp: number) => {
-      const life = Math.ceil(exp - parts.clock.now().getTime() / 1000) + 60;
+      const life = Math.ceil(exp - parts.clock.now().getTime() / 1000) + PROOF_SKEW_SECONDS;
       const value = createHash('sha256').update(`${iss}\0${jti}`).digest('base64url');
       return guarded(() => parts.grants.claimOnce(`replay ${value}`, Math.max(life, 60)));
     };

@@ -23,14 +23,13 @@ export function createInteractionPolicy(): ReturnType<typeof base> {
   const policy = base();
   policy.get('login')?.checks.add(
     new Check('acr_values', 'none of the requested acr values can be reached', (ctx) => {
-      const requested = ctx.oidc.params?.acr_values;
-      if (typeof requested !== 'string') return Check.NO_NEED_TO_PROMPT;
-      if (requested.split(' ').some((acr) => acrValues.some((known) => known === acr))) {
-        return Check.NO_NEED_TO_PROMPT;
+      for (const requested of requestedAcrs(ctx)) {
+        if (requested.some((acr) => acrValues.some((known) => known === acr))) continue;
+        throw new errors.UnmetAuthenticationRequirements(
+          'none of the requested acr values can be reached',
+        );
       }
-      throw new errors.UnmetAuthenticationRequirements(
-        'none of the requested acr_values can be reached',
-      );
+      return Check.NO_NEED_TO_PROMPT;
     }),
   );
   // First-party applications on the device have just shown a log-in page of this server; asking
@@ -43,6 +42,17 @@ export function createInteractionPolicy(): ReturnType<typeof base> {
       isFirstParty(ctx.oidc.client) ? Check.NO_NEED_TO_PROMPT : ask.call(native, ctx);
   }
   return policy;
+}
+
+/** Each list names the contexts of which one is wanted; asking again for others never ends. */
+function requestedAcrs({ oidc }: KoaContextWithOIDC): unknown[][] {
+  const { acr_values: voluntary } = oidc.params ?? {};
+  const essential = oidc.claims?.id_token?.acr;
+  return [
+    ...(typeof voluntary === 'string' ? [voluntary.split(' ')] : []),
+    ...(essential?.essential && Array.isArray(essential.values) ? [essential.values] : []),
+    ...(essential?.essential && essential.value ? [[essential.value]] : []),
+  ];
 }
 
 function isFirstParty(client: HostClient | undefined): boolean {

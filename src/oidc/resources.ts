@@ -49,16 +49,18 @@ export function defaultResource(
   }
   refuseForeignScopes(ctx, client);
   const { rights } = factsOf(client);
+  const machine = ctx.oidc.params?.grant_type === 'client_credentials';
   const [only, ...others] = rights.grants.keys();
   if (only === undefined || others.length > 0) {
+    // A machine's token without an audience would be of use to nobody.
     if (
+      machine ||
       requestedScopes(ctx).some((name) => !factsOf(client).client.identityScopes.includes(name))
     ) {
-      throw new errors.InvalidTarget('these scopes need the resource parameter (RFC 8707)');
+      throw new errors.InvalidTarget('the resource parameter (RFC 8707) must name the API');
     }
     return undefined;
   }
-  const machine = ctx.oidc.params?.grant_type === 'client_credentials';
   const owned = rights.grants.get(only);
   return machine || requestedScopes(ctx).some((name) => owned?.has(name)) ? only : undefined;
 }

@@ -1,9 +1,13 @@
 /** Prometheus metrics: what the process does, by route, never by path or person. */
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
-export type Metrics = {
+/** What `/metrics` shows. */
+export type MetricsPage = { render(): Promise<{ contentType: string; body: string }> };
+
+export type Metrics = MetricsPage & {
   request(seen: { method: string; route: string; status: number; seconds: number }): void;
-  render(): Promise<{ contentType: string; body: string }>;
+  /** Lets the primary process ask this worker for its figures. */
+  shareWithPrimary(): void;
 };
 
 export function createMetrics(): Metrics {
@@ -22,6 +26,21 @@ export function createMetrics(): Metrics {
     },
     async render() {
       return { contentType: registry.contentType, body: await registry.metrics() };
+    },
+    shareWithPrimary() {
+      AggregatorRegistry.setRegistries(registry);
+      // Its constructor starts to listen for the primary's question.
+      new AggregatorRegistry();
+    },
+  };
+}
+
+/** In the primary process: the figures of all workers, added up. */
+export function createSharedMetrics(): MetricsPage {
+  const registry = new AggregatorRegistry();
+  return {
+    async render() {
+      return { contentType: registry.contentType, body: await registry.clusterMetrics() };
     },
   };
 }

@@ -4,7 +4,9 @@
  * deploy` (table `_prisma_migrations`), so either may follow the other.
  */
 import { Client, DatabaseError, escapeLiteral } from 'pg';
+import { AppError } from '../kernel/errors.js';
 import { type MigrationFolder, readMigrations, readSchema } from './migration-files.js';
+import { isUnavailable } from './postgres.js';
 import { NO_FILTERS, withSchemaEngine } from './schema-engine.js';
 
 /** The database could not be brought up to date; nothing of the failed migration remains. */
@@ -17,6 +19,8 @@ export class MigrationError extends Error {
 
 /** Names our turn among the advisory locks of the database; the value means nothing. */
 const TURN_KEY = '4170538271993306412';
+/** A host that swallows packets must not keep an operator waiting for an answer. */
+const CONNECT_MS = 3_000;
 
 /**
  * Applies what the database does not have yet. Nodes that start together take turns: one
@@ -28,6 +32,7 @@ const TURN_KEY = '4170538271993306412';
  * @param options.directory folder of migration folders, each with a `migration.sql`
  * @returns the names of the migrations applied now, oldest first
  * @throws MigrationError when a migration fails or cannot be read
+ * @throws AppError `store_unavailable` when the database cannot be reached
  */
 export async function applyMigrations(options: {
   connectionString: string;
@@ -36,12 +41,15 @@ export async function applyMigrations(options: {
   const client = new Client({
     connectionString: options.connectionString,
     application_name: 'latchkey-migrations',
+    connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
   });
   client.on('error', () => undefined);
   try {
     const migrations = await readMigrations(options.directory);
-    await client.connect();
+    await client.connect().catch((cause: unknown) => {
+      throw isUnavailable(cause) ? new AppError('store_unavailable', { cause }) : cause;
+    });
     await client.query('SELECT pg_advisory_lock($1::bigint)', [TURN_KEY]);
     const { done, interrupted } = await readHistory(client);
     if (migrations.list.every(({ name }) => done.has(name))) return { applied: [] };
@@ -150,8 +158,8 @@ UPDATE "_prisma_migrations" SET "finished_at" = now()
    AND "finished_at" IS NULL AND "rolled_back_at" IS NULL;`;
 }
 
-function asMigrationError(error: unknown): MigrationError {
-  if (error instanceof MigrationError) return error;
+function asMigrationError(error: unknown): MigrationError | AppError {
+  if (error instanceof MigrationError || error instanceof AppError) return error;
   const message = error instanceof Error ? error.message : String(error);
   // The engine adds a trace of its own source after the message.
   const told = message.replace(/\n\s+0: [\s\S]*$/, '').trim();

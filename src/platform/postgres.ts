@@ -21,8 +21,19 @@ export type Postgres = {
   close(): Promise<void>;
 };
 
-// Prisma's codes for "cannot reach", "timed out", "closed", "no connection free".
+// Prisma's codes for "cannot reach", "timed out", "closed", "no connection free", "try again",
+// and the names its driver gives to the same.
 const UNAVAILABLE_CODES = new Set([
+  'DatabaseNotReachable',
+  'ConnectionClosed',
+  'SocketTimeout',
+  'TlsConnectionError',
+  'TooManyConnections',
+  'AuthenticationFailed',
+  'DatabaseAccessDenied',
+  'DatabaseDoesNotExist',
+  'TransactionAlreadyClosed',
+  'TransactionWriteConflict',
   'P1000',
   'P1001',
   'P1002',
@@ -33,13 +44,14 @@ const UNAVAILABLE_CODES = new Set([
   'P1017',
   'P2024',
   'P2028',
+  'P2034',
   'P2037',
 ]);
 // SQLSTATE: connection exceptions (08), insufficient resources (53), operator intervention and
 // statement timeout (57), lock timeout (55P03).
 const UNAVAILABLE_STATES = /^(08|53|57)|^55P03$/;
 const UNAVAILABLE_TEXT =
-  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|ENOENT|timeout exceeded when trying to connect|Connection terminated|Client has encountered a connection error|Query read timeout|Cannot use a pool after calling end|terminating connection|the database system is/i;
+  /ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENOTFOUND|ENOENT|timeout exceeded when trying to connect|timeout expired|Connection terminated|Client has encountered a connection error|Query read timeout|Cannot use a pool after calling end|terminating connection|the database system is/i;
 
 function texts(value: unknown, depth = 0): string[] {
   if (depth > 4 || typeof value !== 'object' || value === null) return [];
@@ -85,11 +97,11 @@ export function openPostgres(options: {
       connectionTimeoutMillis: 1_000,
       idleTimeoutMillis: 30_000,
       keepAlive: true,
-      statement_timeout: 2_000,
+      statement_timeout: 1_500,
       lock_timeout: 1_000,
       idle_in_transaction_session_timeout: 5_000,
-      // The last resort when the network swallows the answer.
-      query_timeout: 2_500,
+      // The last resort when the network swallows the answer: a caller is told within two seconds.
+      query_timeout: 1_700,
     },
     {
       statementNameGenerator: ({ sql }) => {

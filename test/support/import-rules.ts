@@ -3,7 +3,7 @@
  * like values, because a type that crosses a border carries knowledge across it.
  */
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join, posix, relative, sep } from 'node:path';
+import { join, posix, relative, sep } from 'node:path';
 
 /** One import, re-export or dynamic import; `specifier` is undefined when it is computed. */
 export type Import = {
@@ -222,16 +222,27 @@ const plan: Readonly<Record<string, readonly Rule[]>> = {
   ],
   cli: [node, own, kernel, faces, flows],
   jobs: [node, own, kernel, faces, flows],
-  // main, serve, settle and compose see everything.
-  root: [() => true],
+  // The other files straight below src are the process: they start and stop what is composed.
+  process: [
+    node,
+    (target) => target.kind === 'file' && zoneOf(target.path) === 'composition',
+    own,
+    kernel,
+    flows,
+    files(/^(?:config|platform)\//),
+  ],
+  composition: [() => true],
 };
 
-const ROOT_FILES = new Set(['main.ts', 'serve.ts', 'settle.ts', 'compose.ts']);
+/** The only files that see everything. */
+const COMPOSITION = new Set(['main.ts', 'serve.ts', 'settle.ts', 'compose.ts']);
 
 function zoneOf(path: string): string | undefined {
-  const [first = ''] = path.split('/');
-  if (ROOT_FILES.has(path)) return 'root';
-  return path.includes('/') && first !== 'root' && Object.hasOwn(plan, first) ? first : undefined;
+  if (COMPOSITION.has(path)) return 'composition';
+  const [first = '', ...rest] = path.split('/');
+  if (rest.length === 0) return 'process';
+  const isZone = first !== 'process' && first !== 'composition' && Object.hasOwn(plan, first);
+  return isZone ? first : undefined;
 }
 
 function islandOf(path: string): string | undefined {
@@ -327,9 +338,4 @@ function cyclesOf(graph: ReadonlyMap<string, readonly string[]>): string[] {
   };
   for (const path of graph.keys()) if (!order.has(path)) visit(path);
   return cycles.sort();
-}
-
-/** Where the fixtures of the checker's own test stand. */
-export function fixtureDirectory(testFile: string, name: string): string {
-  return join(dirname(testFile), 'fixtures', 'architecture', name);
 }

@@ -17,6 +17,11 @@
     status.textContent = status.dataset.held;
   };
 
+  const send = () => {
+    submitButton.removeAttribute('aria-busy');
+    form.requestSubmit(submitButton);
+  };
+
   function wait() {
     note.hidden = performance.now() >= opens;
     let held = false;
@@ -31,7 +36,7 @@
       setTimeout(() => {
         // A timer may ring a little early; the half second above makes up for it.
         form.removeEventListener('submit', early, { capture: true });
-        form.requestSubmit(submitButton);
+        send();
       }, rest);
     };
     form.addEventListener('submit', early, { capture: true });
@@ -68,13 +73,13 @@
       widget.remove();
       puzzle.hidden = true;
       wait();
-      if (held) form.requestSubmit(submitButton);
+      if (held) send();
     };
     widget.addEventListener('statechange', ({ detail }) => {
       if (detail.state === 'error' || detail.state === 'expired') giveUp();
       if (detail.state !== 'verified') return;
       status.textContent = verified;
-      if (held) form.requestSubmit(submitButton);
+      if (held) send();
       held = false;
     });
     // The widget makes its box required. While it works, that is no mistake of anybody's.

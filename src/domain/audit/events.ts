@@ -10,6 +10,7 @@ export const auditEvents = {
   client_created: 'A client was registered.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',
+  resource_server_created: 'An API was made known.',
   client_secret_issued: 'A client was given a new secret.',
   access_revoked: 'An administrator ended sessions, tokens or credentials of an account.',
   sign_in_succeeded: 'Somebody proved to be the owner of an account.',

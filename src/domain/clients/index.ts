@@ -7,7 +7,7 @@
  * an exact match could not protect.
  */
 import type { Clock } from '../../kernel/clock.js';
-import { digest, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
+import { digest, isId, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
 import type { Db } from '../../platform/postgres.js';
 import { redirectUriFault } from './redirect-uri.js';
 import { type ClientRow, type ClientSecretRow, clientsStore } from './store.js';
@@ -115,7 +115,10 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
       return { kind: 'issued', secretId, secret };
     },
 
-    removeSecret: (clientId: string, secretId: string) => store.deleteSecret(clientId, secretId),
+    /** False when the client has no such secret. */
+    async removeSecret(clientId: string, secretId: string): Promise<boolean> {
+      return isId(secretId) && (await store.deleteSecret(clientId, secretId));
+    },
   };
 }
 

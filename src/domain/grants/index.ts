@@ -11,7 +11,7 @@ import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
 import { packPayload, unpackPayload } from './payload.js';
-import { type ArtifactRow, type Ended, grantsStore } from './store.js';
+import { type ArtifactRow, type Ended, grantsStore, type NewArtifact } from './store.js';
 
 export type { ArtifactKind, Payload } from './kinds.js';
 export type { Ended } from './store.js';
@@ -44,12 +44,40 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const userCodeHashes = (userCode: string): readonly Bytes[] =>
     keyring.blindIndexes('user-code', userCode).map(({ index }) => index);
 
+  const rowOf = (
+    kind: ArtifactKind,
+    key: ArtifactKey,
+    payload: Payload,
+    ttlSeconds: number,
+    authAt?: number,
+  ): NewArtifact => {
+    const issuedAt = seconds(payload.iat) ?? 0;
+    const grantId = text(payload.grantId);
+    const userCode = text(payload.userCode);
+    const owned = kind !== 'Interaction' && kind !== 'PushedAuthorizationRequest';
+    return {
+      kind,
+      idHash: hashOf(key),
+      ...packPayload(keyring, kind, 'id' in key ? key.id : undefined, payload),
+      accountId: (owned && text(payload.accountId)) || null,
+      clientId: text(payload.clientId) ?? null,
+      grantHash: owned && grantId ? digest(grantId) : null,
+      uid: kind === 'Session' ? (text(payload.uid) ?? null) : null,
+      userCodeHash: userCode ? (userCodeHashes(userCode)[0] ?? null) : null,
+      authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
+      issuedAt,
+      ttlSeconds,
+    };
+  };
+
   const present = (row: ArtifactRow | undefined, id?: string): Artifact | undefined => {
     if (!row || (row.expired && !outlivesExpiry(row.kind))) return undefined;
     // A gravestone: ended for good, unlike a spent token, which must be known when it comes back.
     if (row.kind === 'Session' && row.consumedAt !== null) return undefined;
     const payload = unpackPayload(keyring, row.kind, id, row);
     if (row.consumedAt !== null) payload.consumed = row.consumedAt;
+    // Over by the database's clock is over, whatever this node's clock says.
+    if (row.expired) payload.exp = 1;
     return {
       kind: row.kind,
       idHash: new Uint8Array(row.idHash),
@@ -81,41 +109,36 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
      *
      * @param authAt seconds; when its owner logged in, if the payload does not say so itself
      */
-    async save(
+    save: (
       kind: ArtifactKind,
       key: ArtifactKey,
       payload: Payload,
       ttlSeconds: number,
       authAt?: number | undefined,
+    ): Promise<void> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+
+    /** Stores a session under another id; the one it had is worth nothing from then on. */
+    async renewSession(
+      from: ArtifactKey,
+      key: ArtifactKey,
+      payload: Payload,
+      ttlSeconds: number,
     ): Promise<void> {
-      const issuedAt = seconds(payload.iat) ?? 0;
-      const grantId = text(payload.grantId);
-      const userCode = text(payload.userCode);
-      const owned = kind !== 'Interaction' && kind !== 'PushedAuthorizationRequest';
-      await store.save({
-        kind,
-        idHash: hashOf(key),
-        ...packPayload(keyring, kind, 'id' in key ? key.id : undefined, payload),
-        accountId: (owned && text(payload.accountId)) || null,
-        clientId: text(payload.clientId) ?? null,
-        grantHash: owned && grantId ? digest(grantId) : null,
-        uid: kind === 'Session' ? (text(payload.uid) ?? null) : null,
-        userCodeHash: userCode ? (userCodeHashes(userCode)[0] ?? null) : null,
-        authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
-        issuedAt,
-        ttlSeconds,
-      });
+      const row = rowOf('Session', key, payload, ttlSeconds);
+      if (!(await store.renew(hashOf(from), row))) await store.save(row);
     },
 
     /** Spends a single-use artifact. False: it was spent before, or is gone. */
-    spend: (key: ArtifactKey): Promise<boolean> => store.spend(hashOf(key)),
+    spend: (kind: ArtifactKind, key: ArtifactKey): Promise<boolean> =>
+      store.spend(hashOf(key), outlivesExpiry(kind)),
 
     /** Remembers a one-time value (assertion or proof `jti`). False: it was seen before. */
     claimOnce: (value: string, ttlSeconds: number): Promise<boolean> =>
       store.claim(digest(value), ttlSeconds),
 
-    async remove(kind: ArtifactKind, key: ArtifactKey): Promise<void> {
-      if (kind === 'Session') await store.bury(hashOf(key));
+    /** @param uid of a session, which may have got another id meanwhile */
+    async remove(kind: ArtifactKind, key: ArtifactKey, uid?: string): Promise<void> {
+      if (kind === 'Session') await store.bury(hashOf(key), uid ?? null);
       else await store.remove(hashOf(key));
     },
 

@@ -36,7 +36,10 @@ export function keepingOf(kind: ArtifactKind): 'plain' | 'sealed-by-id' | 'seale
   return keeping[kind] ?? 'plain';
 }
 
-/** Found even when expired: a pushed request is still spent after its sixty seconds. */
+/**
+ * Found and spent even when expired: a pushed request has to be taken up within its sixty
+ * seconds, but typing a password may take longer.
+ */
 export function outlivesExpiry(kind: ArtifactKind): boolean {
   return kind === 'PushedAuthorizationRequest';
 }

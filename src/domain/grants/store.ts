@@ -60,6 +60,8 @@ const LIVE = Prisma.sql`
               AND g.account_id IS NOT DISTINCT FROM a.account_id
               AND (u.id IS NULL OR g.auth_at > u.security_epoch)))`;
 
+const asJson = ({ payload }: NewArtifact) => (payload ? JSON.stringify(payload) : null);
+
 export function grantsStore(db: Db) {
   const first = (rows: ArtifactRow[]): ArtifactRow | undefined => rows[0];
   return {
@@ -79,17 +81,25 @@ export function grantsStore(db: Db) {
 
     /**
      * Writes or rewrites an artifact. A row that was spent or ended is never brought back: a
-     * browser's request in flight saves its session again after the log-out that ended it.
+     * browser's request in flight saves its session again after the log-out that ended it, under
+     * the same id or, found by the uid that sessions keep for life, under another.
      */
     async save(row: NewArtifact): Promise<void> {
       await db.$executeRaw`
         INSERT INTO artifacts AS a
                (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, uid,
                 user_code_hash, auth_at, issued_at, expires_at)
-        VALUES (${row.idHash}, ${row.kind}, ${row.payload ? JSON.stringify(row.payload) : null}::jsonb,
-                ${row.sealedPayload}, ${row.accountId}::uuid, ${row.clientId}, ${row.grantHash},
-                ${row.uid}, ${row.userCodeHash}, ${row.authAt}, ${row.issuedAt},
-                now() + make_interval(secs => ${row.ttlSeconds}))
+        SELECT ${row.idHash}::bytea, ${row.kind}, ${asJson(row)}::jsonb,
+               ${row.sealedPayload}::bytea, ${row.accountId}::uuid, ${row.clientId},
+               ${row.grantHash}::bytea, ${row.uid}, ${row.userCodeHash}::bytea,
+               ${row.authAt}::int, ${row.issuedAt}::int,
+               now() + make_interval(secs => ${row.ttlSeconds})
+         ${
+           row.uid === null
+             ? Prisma.empty
+             : Prisma.sql`WHERE NOT EXISTS (SELECT 1 FROM artifacts taken
+                            WHERE taken.uid = ${row.uid} AND taken.id_hash <> ${row.idHash})`
+         }
         ON CONFLICT (id_hash) DO UPDATE
            SET payload = excluded.payload, sealed_payload = excluded.sealed_payload,
                account_id = excluded.account_id, client_id = excluded.client_id,
@@ -99,11 +109,24 @@ export function grantsStore(db: Db) {
          WHERE a.kind = excluded.kind AND a.consumed_at IS NULL`;
     },
 
+    /** Moves a living session to another id with all it says now; false if it lives no more. */
+    async renew(from: Bytes, row: NewArtifact): Promise<boolean> {
+      const changed = await db.$executeRaw`
+        UPDATE artifacts
+           SET id_hash = ${row.idHash}, payload = ${asJson(row)}::jsonb,
+               account_id = ${row.accountId}::uuid, auth_at = ${row.authAt},
+               expires_at = now() + make_interval(secs => ${row.ttlSeconds})
+         WHERE id_hash = ${from} AND uid = ${row.uid} AND kind = 'Session'
+           AND consumed_at IS NULL`;
+      return changed > 0;
+    },
+
     /** Spends a single-use artifact; false when somebody else already has. */
-    async spend(idHash: Bytes): Promise<boolean> {
+    async spend(idHash: Bytes, evenExpired: boolean): Promise<boolean> {
       const changed = await db.$executeRaw`
         UPDATE artifacts SET consumed_at = now()
-         WHERE id_hash = ${idHash} AND consumed_at IS NULL AND expires_at > now()`;
+         WHERE id_hash = ${idHash} AND consumed_at IS NULL
+           AND (expires_at > now() OR ${evenExpired})`;
       return changed > 0;
     },
 
@@ -122,11 +145,15 @@ export function grantsStore(db: Db) {
       await db.$executeRaw`DELETE FROM artifacts WHERE id_hash = ${idHash}`;
     },
 
-    /** Ends a session but keeps its row as a gravestone until it expires (see `save`). */
-    async bury(idHash: Bytes): Promise<void> {
+    /**
+     * Ends a session, whatever its id is by now, but keeps its row as a gravestone until it
+     * expires (see `save`).
+     */
+    async bury(idHash: Bytes, uid: string | null): Promise<void> {
       await db.$executeRaw`
-        UPDATE artifacts SET consumed_at = now(), uid = NULL, payload = '{}'::jsonb
-         WHERE id_hash = ${idHash}`;
+        UPDATE artifacts SET consumed_at = now(), payload = '{}'::jsonb
+         WHERE (id_hash = ${idHash} OR uid = ${uid}) AND kind = 'Session'
+           AND consumed_at IS NULL`;
     },
 
     async removeByGrant(grantHash: Bytes): Promise<void> {

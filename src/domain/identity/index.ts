@@ -45,10 +45,7 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
       profile: Profile;
     }): Promise<{ kind: 'created'; id: string } | { kind: 'name-taken' }> {
       const indexes = indexesOf(input.email);
-      const newest = indexes[0];
-      if (!newest) throw new Error('The keyring is empty');
-      const oldest = indexes[indexes.length - 1] ?? newest;
-      await store.lockName(oldest.index);
+      await store.lockNames(indexes.map(({ index }) => index));
       if (await store.findByIndexes(indexes.map(({ index }) => index))) {
         return { kind: 'name-taken' };
       }
@@ -60,7 +57,7 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
         emailVerified: input.emailVerified,
         ...sealPerson(key, id, { email: input.email.trim(), profile: input.profile }),
         wrappedKey: wrapped,
-        loginName: newest,
+        loginNames: indexes,
       });
       return { kind: 'created', id };
     },

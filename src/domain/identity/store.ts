@@ -33,7 +33,7 @@ export function identityStore(db: Db) {
       sealedEmail: Bytes;
       sealedProfile: Bytes;
       wrappedKey: Bytes;
-      loginName: { index: Bytes; keyId: string };
+      loginNames: readonly { index: Bytes; keyId: string }[];
     }): Promise<void> {
       await db.account.create({
         data: {
@@ -43,19 +43,21 @@ export function identityStore(db: Db) {
           sealedEmail: row.sealedEmail,
           sealedProfile: row.sealedProfile,
           key: { create: { wrapped: row.wrappedKey } },
-          loginNames: { create: row.loginName },
+          loginNames: { create: [...row.loginNames] },
         },
       });
     },
 
     /**
-     * Two sign-ups for one name wait for each other here, for the rest of the transaction. The
-     * unique index alone would do, but not across a keyring rotation, when one name may have
-     * two index values.
+     * Two sign-ups for one name wait for each other here, for the rest of the transaction, also
+     * while a keyring is rotated and their nodes do not agree on the newest key: any key they
+     * share is enough. In one order, so that they never wait for each other in a circle.
      */
-    async lockName(index: Bytes): Promise<void> {
-      const key = Buffer.from(index).readBigInt64BE(0);
-      await db.$executeRaw`SELECT pg_advisory_xact_lock(${key})`;
+    async lockNames(indexes: readonly Bytes[]): Promise<void> {
+      const keys = indexes.map((index) => Buffer.from(index).readBigInt64BE(0));
+      for (const key of keys.sort((a, b) => (a < b ? -1 : 1))) {
+        await db.$executeRaw`SELECT pg_advisory_xact_lock(${key})`;
+      }
     },
 
     async findByIndexes(indexes: readonly Bytes[]): Promise<AccountRow | undefined> {

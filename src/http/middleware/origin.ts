@@ -11,6 +11,8 @@ import type { AppMiddleware } from '../context.js';
 const SPOOFABLE =
   /^(x-forwarded-|x-ssl-|x-client-cert|ssl-client-|forwarded$|x-real-ip$|x-original-|x-rewrite-)/;
 
+const ABSOLUTE = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i;
+
 function blockList(cidrs: readonly string[]): BlockList {
   const trusted = new BlockList();
   for (const cidr of cidrs) {
@@ -66,6 +68,18 @@ export function pinOrigin(issuer: string, trustedProxies: readonly string[]): Ap
       if (SPOOFABLE.test(name)) delete headers[name];
     }
     ctx.state.ip = ip;
+
+    const named = ABSOLUTE.exec(ctx.req.url ?? '');
+    if (named) {
+      // A request to a proxy names the host in its first line, and that one counts (RFC 9112
+      // section 3.2.2). Behind this there are only paths.
+      const [, scheme = '', authority = '', path = ''] = named;
+      seenHost = `${scheme.toLowerCase()}:` === protocol ? authority : '';
+      const url = path.startsWith('/') ? path : `/${path}`;
+      ctx.req.url = url;
+      ctx.originalUrl = url;
+      ctx.request.originalUrl = url;
+    }
 
     // Probes come by address; they are told nothing worth pinning.
     if (!ctx.path.startsWith('/health/') && seenHost?.toLowerCase() !== host) {

@@ -1,0 +1,194 @@
+/**
+ * A shop front that signs shoppers in with Latchkey and shows them their orders. One table of
+ * pages; the protocol is in `sign-in.ts`, the shopper's session in `sessions.ts`.
+ */
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { fetchOrders } from './orders.js';
+import { type Notice, type Shown, shopPage } from './pages.js';
+import {
+  closeSession,
+  findSession,
+  openSession,
+  recallSignIn,
+  rememberSignIn,
+  type Session,
+} from './sessions.js';
+import { settings } from './settings.js';
+import { beginSignIn, beginSignOut, finishSignIn, refresh } from './sign-in.js';
+import { style } from './style.js';
+
+/** One request: where it goes, from whom, and where the answer is written. */
+type Visit = {
+  readonly url: URL;
+  readonly session: Session | undefined;
+  readonly res: ServerResponse;
+};
+
+const pages = new Map<string, (visit: Visit) => Promise<void>>([
+  ['GET /', showShop],
+  ['GET /login', signIn],
+  ['GET /callback', comeBack],
+  ['POST /refresh', refreshTokens],
+  ['POST /logout', signOut],
+]);
+
+const SIGNED_OUT = calm('You have been signed out. Please sign in again.');
+
+async function showShop({ session, res }: Visit): Promise<void> {
+  if (!session?.tokens) return show(res, 200, {});
+  let answer = await fetchOrders(session.tokens.accessToken);
+  if (answer.kind === 'token-refused') {
+    // Expired, most likely: one new token, one more try.
+    if (!(await renew(session))) return forget(session, res);
+    answer = await fetchOrders(session.tokens.accessToken);
+  }
+  const { name, expiresAt: tokenExpiresAt } = session.tokens;
+  if (answer.kind !== 'orders') {
+    console.error(answer.kind === 'outage' ? answer.reason : 'the orders API refuses new tokens');
+    const notice = outage('Your orders cannot be shown just now. You are still signed in.');
+    return show(res, 503, { name, tokenExpiresAt, notice });
+  }
+  const news = session.news;
+  session.news = undefined;
+  const notice = news === undefined ? undefined : ({ tone: 'good', text: news } as const);
+  return show(res, 200, { name, tokenExpiresAt, orders: answer.orders, notice });
+}
+
+async function signIn({ session, res }: Visit): Promise<void> {
+  const { url, checks } = await beginSignIn();
+  rememberSignIn(session ?? openSession(res), checks);
+  redirect(res, url.href);
+}
+
+async function comeBack({ url, session, res }: Visit): Promise<void> {
+  const checks = recallSignIn(session, url.searchParams.get('state') ?? '');
+  if (!checks) {
+    // The same page loaded twice, or an address that somebody else made up.
+    if (session?.tokens) return redirect(res, '/');
+    return show(res, 400, { notice: calm('That sign-in has expired. Please try again.') });
+  }
+  const result = await finishSignIn(url, checks);
+  switch (result.kind) {
+    case 'cancelled':
+      return show(res, 200, { notice: calm('You did not sign in.') });
+    case 'expired':
+      return show(res, 400, { notice: calm('That sign-in has expired. Please try again.') });
+    case 'signed-in':
+      if (session) closeSession(session, res);
+      openSession(res).tokens = result.tokens;
+      return redirect(res, '/');
+  }
+}
+
+async function refreshTokens({ session, res }: Visit): Promise<void> {
+  if (!session?.tokens) return redirect(res, '/');
+  if (!(await renew(session))) return forget(session, res);
+  session.news = 'Your token was refreshed.';
+  redirect(res, '/');
+}
+
+/** Signed out here in any case, and there if the shopper says so on the page that follows. */
+async function signOut({ session, res }: Visit): Promise<void> {
+  if (!session?.tokens) return redirect(res, '/');
+  closeSession(session, res);
+  try {
+    redirect(res, (await beginSignOut(session.tokens)).href);
+  } catch (error) {
+    console.error(error);
+    const words = 'You are signed out of this shop, but the sign-in service does not answer';
+    show(res, 503, { notice: outage(`${words}: it may still know you on this device.`) });
+  }
+}
+
+/**
+ * New tokens for a session; false when its sign-in has ended. Two pages at once share one
+ * request: a refresh token that is used twice looks stolen, and ends the sign-in (RFC 9700 4.14).
+ */
+async function renew(session: Session): Promise<boolean> {
+  if (!session.tokens) return false;
+  session.refreshing ??= refresh(session.tokens).finally(() => {
+    session.refreshing = undefined;
+  });
+  const tokens = await session.refreshing;
+  if (tokens) session.tokens = tokens;
+  return tokens !== undefined;
+}
+
+function forget(session: Session, res: ServerResponse): void {
+  closeSession(session, res);
+  show(res, 200, { notice: SIGNED_OUT });
+}
+
+function calm(text: string): Notice {
+  return { tone: 'calm', text };
+}
+
+function outage(text: string): Notice {
+  return { tone: 'outage', text };
+}
+
+// The sign-in server is named because signing out is a form that leads there.
+const POLICY = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  'img-src data:',
+  `form-action 'self' ${settings.issuer.origin}`,
+  "frame-ancestors 'none'",
+  "base-uri 'none'",
+].join('; ');
+
+function show(res: ServerResponse, status: number, shown: Shown): void {
+  res.writeHead(status, {
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-store',
+    'content-security-policy': POLICY,
+    'x-content-type-options': 'nosniff',
+    // The address of the callback page holds a code.
+    'referrer-policy': 'same-origin',
+    ...(status === 503 ? { 'retry-after': '5' } : {}),
+  });
+  res.end(shopPage(shown));
+}
+
+function redirect(res: ServerResponse, location: string): void {
+  res.writeHead(303, { location, 'cache-control': 'no-store' }).end();
+}
+
+async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  const address = `${settings.origin}${req.url}`;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  const session = findSession(req);
+  const page = url && pages.get(`${req.method} ${url.pathname}`);
+  if (!page) return show(res, 404, { notice: calm('There is no such page.') });
+  // Only our own pages send our forms; the cookie alone would come along from others' too.
+  const { origin } = req.headers;
+  if (req.method === 'POST' && origin !== undefined && origin !== settings.origin) {
+    return show(res, 403, { notice: calm('That did not come from this shop.') });
+  }
+  try {
+    await page({ url, session, res });
+  } catch (error) {
+    console.error(error);
+    const still = session?.tokens ? ' You are still signed in.' : '';
+    const words = `The sign-in service does not answer just now.${still} Please try again soon.`;
+    show(res, 503, { name: session?.tokens?.name, notice: outage(words) });
+  }
+}
+
+const server = createServer((req, res) => void serve(req, res));
+
+server.once('error', (error) => {
+  console.error(`The storefront could not start: ${error.message}`);
+  process.exit(1);
+});
+server.listen(settings.port, '127.0.0.1', () => {
+  console.log(`The storefront is ready at ${settings.origin}`);
+});
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    server.close(() => process.exit(0));
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,78 @@
+/**
+ * Who the browsers are, in memory and on the server: tokens never reach a browser, which holds
+ * a random cookie and nothing else. A shop with two servers keeps these in a shared store.
+ */
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Checks, Tokens } from './sign-in.js';
+
+export type Session = {
+  readonly id: string;
+  readonly since: number;
+  /** Sign-ins that have begun, by their state: people open several tabs. */
+  readonly pending: Map<string, Checks>;
+  tokens?: Tokens;
+  /** Set while new tokens are on their way. */
+  refreshing?: Promise<Tokens | undefined> | undefined;
+  /** Something to say on the next page, once. */
+  news?: string | undefined;
+};
+
+const COOKIE = 'storefront_session';
+const LIFETIME_MS = 12 * 3_600_000;
+const MAX_PENDING = 10;
+
+const sessions = new Map<string, Session>();
+
+/** The session of the browser that sent this request. */
+export function findSession(req: IncomingMessage): Session | undefined {
+  const cookies = (req.headers.cookie ?? '').split(';').map((part) => part.trim());
+  const id = cookies.find((part) => part.startsWith(`${COOKIE}=`))?.slice(COOKIE.length + 1);
+  const session = id === undefined ? undefined : sessions.get(id);
+  return session && Date.now() - session.since < LIFETIME_MS ? session : undefined;
+}
+
+/** A new session with a new name: one that was planted before signing in is worth nothing. */
+export function openSession(res: ServerResponse): Session {
+  forgetOld();
+  const session: Session = {
+    id: randomBytes(32).toString('base64url'),
+    since: Date.now(),
+    pending: new Map(),
+  };
+  sessions.set(session.id, session);
+  setCookie(res, session.id);
+  return session;
+}
+
+export function closeSession(session: Session, res: ServerResponse): void {
+  sessions.delete(session.id);
+  setCookie(res, '', 'Max-Age=0');
+}
+
+export function rememberSignIn(session: Session, checks: Checks): void {
+  session.pending.set(checks.state, checks);
+  const [oldest] = session.pending.keys();
+  if (session.pending.size > MAX_PENDING && oldest) session.pending.delete(oldest);
+}
+
+/** What was remembered under this state, once. */
+export function recallSignIn(session: Session | undefined, state: string): Checks | undefined {
+  const checks = session?.pending.get(state);
+  session?.pending.delete(state);
+  return checks;
+}
+
+/** Lax, so that the cookie is there when the sign-in server sends the shopper back. */
+function setCookie(res: ServerResponse, value: string, more = ''): void {
+  const attributes = ['Path=/', 'HttpOnly', 'SameSite=Lax', more].filter(Boolean).join('; ');
+  res.setHeader('Set-Cookie', `${COOKIE}=${value}; ${attributes}`);
+}
+
+function forgetOld(): void {
+  for (const session of sessions.values()) {
+    // A Map keeps the order of arrival: behind the first young one are only younger ones.
+    if (Date.now() - session.since < LIFETIME_MS) return;
+    sessions.delete(session.id);
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Everything the shop says to the sign-in server, with `openid-client` doing the checks.
+ * What a shopper can cause is returned; what is thrown is an outage or a mistake of ours.
+ */
+import * as oidc from 'openid-client';
+import { settings } from './settings.js';
+
+/** What the shop keeps of a sign-in, on its server and nowhere else. */
+export type Tokens = {
+  readonly accessToken: string;
+  readonly expiresAt: Date;
+  readonly refreshToken: string | undefined;
+  readonly idToken: string;
+  readonly name: string;
+};
+
+/** What must come back with the shopper (RFC 7636, RFC 9700 section 4.7). */
+export type Checks = { readonly state: string; readonly nonce: string; readonly verifier: string };
+
+const redirectUri = `${settings.origin}/callback`;
+const { resource } = settings;
+
+let known: oidc.Configuration | undefined;
+
+/** The server's endpoints, from its discovery document. Only success is remembered. */
+async function provider(): Promise<oidc.Configuration> {
+  known ??= await discover();
+  return known;
+}
+
+function discover(): Promise<oidc.Configuration> {
+  return oidc.discovery(
+    settings.issuer,
+    settings.clientId,
+    // What this client is registered with; the library would expect RS256.
+    { id_token_signed_response_alg: 'ES256' },
+    oidc.None(),
+    { timeout: 5, execute: settings.withoutTls ? [oidc.allowInsecureRequests] : [] },
+  );
+}
+
+/** Where to send the shopper, and what to remember until they are back. */
+export async function beginSignIn(): Promise<{ url: URL; checks: Checks }> {
+  // Asked anew: if the server is down, the shop can say so instead of sending people there.
+  known = await discover();
+  const checks = {
+    state: oidc.randomState(),
+    nonce: oidc.randomNonce(),
+    verifier: oidc.randomPKCECodeVerifier(),
+  };
+  const url = oidc.buildAuthorizationUrl(known, {
+    redirect_uri: redirectUri,
+    scope: settings.scope,
+    resource,
+    state: checks.state,
+    nonce: checks.nonce,
+    code_challenge: await oidc.calculatePKCECodeChallenge(checks.verifier),
+    code_challenge_method: 'S256',
+  });
+  return { url, checks };
+}
+
+export type SignInResult =
+  | { readonly kind: 'signed-in'; readonly tokens: Tokens }
+  | { readonly kind: 'cancelled' }
+  /** The code was too old, or used before. */
+  | { readonly kind: 'expired' };
+
+/** Turns the address the shopper came back to into tokens. */
+export async function finishSignIn(callback: URL, checks: Checks): Promise<SignInResult> {
+  const server = await provider();
+  try {
+    const response = await oidc.authorizationCodeGrant(
+      server,
+      callback,
+      {
+        expectedState: checks.state,
+        expectedNonce: checks.nonce,
+        pkceCodeVerifier: checks.verifier,
+        idTokenExpected: true,
+      },
+      { resource },
+    );
+    return { kind: 'signed-in', tokens: readTokens(response) };
+  } catch (error) {
+    if (error instanceof oidc.AuthorizationResponseError && error.error === 'access_denied') {
+      return { kind: 'cancelled' };
+    }
+    if (isInvalidGrant(error)) return { kind: 'expired' };
+    throw error;
+  }
+}
+
+/** New tokens for old; nothing when the server says that this sign-in has ended. */
+export async function refresh(tokens: Tokens): Promise<Tokens | undefined> {
+  if (tokens.refreshToken === undefined) return undefined;
+  const server = await provider();
+  try {
+    const response = await oidc.refreshTokenGrant(server, tokens.refreshToken, { resource });
+    return readTokens(response, tokens);
+  } catch (error) {
+    if (isInvalidGrant(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Takes the refresh token back (RFC 7009), and says where the shopper signs out. */
+export async function beginSignOut(tokens: Tokens): Promise<URL> {
+  const server = await provider();
+  if (tokens.refreshToken) await oidc.tokenRevocation(server, tokens.refreshToken);
+  return oidc.buildEndSessionUrl(server, {
+    id_token_hint: tokens.idToken,
+    post_logout_redirect_uri: `${settings.origin}/`,
+  });
+}
+
+function readTokens(
+  response: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers,
+  before?: Tokens,
+): Tokens {
+  const claims = response.claims();
+  const name = [claims?.name, claims?.email, before?.name, claims?.sub].find(
+    (candidate) => typeof candidate === 'string',
+  );
+  return {
+    accessToken: response.access_token,
+    expiresAt: new Date(Date.now() + (response.expiresIn() ?? 0) * 1000),
+    // Refresh tokens rotate: the old one is worth nothing from now on.
+    refreshToken: response.refresh_token ?? before?.refreshToken,
+    idToken: response.id_token ?? before?.idToken ?? '',
+    name: String(name),
+  };
+}
+
+function isInvalidGrant(error: unknown): boolean {
+  return error instanceof oidc.ResponseBodyError && error.error === 'invalid_grant';
+}

@@ -1,0 +1,63 @@
+/** An API is made known: its indicator, its scopes, and what its tokens look like. */
+import type { ResourceServerDraft } from '../domain/access/index.js';
+import type { Actor } from '../domain/audit/index.js';
+import type { FlowParts } from './domain.js';
+
+export type CreateResourceServerResult =
+  | { readonly kind: 'created' }
+  | { readonly kind: 'indicator-taken' }
+  | { readonly kind: 'invalid'; readonly faults: readonly string[] };
+
+export type CreateResourceServer = (input: {
+  readonly draft: ResourceServerDraft;
+  readonly actor: Actor;
+}) => Promise<CreateResourceServerResult>;
+
+// RFC 6749 section 3.3: printable ASCII without blanks, quotes and backslashes.
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/;
+
+export function createCreateResourceServer({ transact }: FlowParts): CreateResourceServer {
+  return async ({ draft, actor }) => {
+    const faults = faultsOf(draft);
+    if (faults.length > 0) return { kind: 'invalid', faults };
+    return transact(async ({ access, audit }) => {
+      if (await access.findResourceServer(draft.indicator)) return { kind: 'indicator-taken' };
+      await access.createResourceServer(draft);
+      await audit.record({
+        event: 'resource_server_created',
+        result: 'success',
+        actor,
+        details: {
+          indicator: draft.indicator,
+          scopes: draft.scopes.map((scope) => scope.name).join(' '),
+        },
+      });
+      return { kind: 'created' };
+    });
+  };
+}
+
+function faultsOf(draft: ResourceServerDraft): string[] {
+  const faults: string[] = [];
+  if (!isIndicator(draft.indicator)) {
+    faults.push('The indicator must be an absolute URI without a fragment (RFC 8707 section 2)');
+  }
+  if (!draft.name.trim() || draft.name.length > 100) {
+    faults.push('The name must have 1 to 100 characters');
+  }
+  if (draft.scopes.length === 0) faults.push('At least one scope is required');
+  const names = draft.scopes.map((scope) => scope.name);
+  if (new Set(names).size !== names.length) faults.push('A scope must not be named twice');
+  for (const name of names) {
+    if (!SCOPE.test(name)) faults.push(`"${name}" is not a scope name`);
+  }
+  return faults;
+}
+
+function isIndicator(value: string): boolean {
+  try {
+    return !value.includes('#') && new URL(value).protocol !== '';
+  } catch {
+    return false;
+  }
+}

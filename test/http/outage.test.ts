@@ -1,0 +1,250 @@
+/**
+ * The database is away. An outage is told as an outage, soon, and never as a refusal: nobody is
+ * logged out, no token is declared dead, no password is called wrong.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  type EmbeddedPostgres,
+  openEmbeddedPostgres,
+} from '../../src/platform/embedded-postgres.js';
+import {
+  authorizeUrl,
+  basic,
+  type Fields,
+  freshCode,
+  ORDERS,
+  post,
+  redemption,
+  type WireReply,
+  wire,
+} from '../support/protocol.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { openSeverableWire, type SeverableWire } from '../support/severable.js';
+import {
+  adminToken,
+  type Browser,
+  demoClient,
+  follow,
+  formAction,
+  hiddenField,
+  openBrowser,
+} from '../support/shopper.js';
+
+let scratch: string;
+let postgres: EmbeddedPostgres;
+let line: SeverableWire;
+let server: TestServer;
+let life: Awaited<ReturnType<typeof somebodysLife>>;
+
+const open = () =>
+  openEmbeddedPostgres({
+    directory: join(scratch, 'postgres'),
+    password: 'secret',
+    database: 'shop',
+    serverFlags: ['-c', 'fsync=off', '-c', 'full_page_writes=off'],
+    initdbFlags: ['--no-sync'],
+  });
+
+beforeAll(async () => {
+  scratch = await mkdtemp(join(tmpdir(), `latchkey-outage-${randomBytes(3).toString('hex')}-`));
+  postgres = await open();
+  line = await openSeverableWire(() => postgres.port);
+  const url = new URL(postgres.url);
+  url.port = String(line.port);
+  server = await startServer({ databaseUrl: url.href });
+  life = await somebodysLife();
+}, 60_000);
+afterAll(async () => {
+  await line.mend();
+  await server.stop();
+  await line.close();
+  await postgres.stop();
+  await rm(scratch, { recursive: true, force: true });
+});
+
+/** What a day at the shop leaves in people's hands. */
+async function somebodysLife() {
+  const scope = 'openid offline_access orders:read';
+  const { code, browser } = await freshCode(server, { scope, resource: ORDERS });
+  const { json } = await post(server, '/oauth2/token', redemption(code, { resource: ORDERS }));
+  const plain = await freshCode(server, { scope: 'openid email' }, { browser });
+  const userinfo = await post(server, '/oauth2/token', redemption(plain.code));
+  const { code: unused } = await freshCode(server, {}, { browser });
+  const visitor = openBrowser(server);
+  const page = await follow(visitor, server, await visitor.get(authorizeUrl()));
+  return {
+    browser,
+    access: String(json.access_token),
+    refresh: String(json.refresh_token),
+    userinfo: String(userinfo.json.access_token),
+    unused,
+    visitor,
+    form: { action: formAction(page.body, 'password'), csrf: hiddenField(page.body, 'csrf') },
+    admin: await adminToken(server),
+  };
+}
+
+const cookies = (browser: Browser) =>
+  [...browser.cookies].map(([key, { value }]) => `${key.split('|')[0]}=${value}`).join('; ');
+const send = (path: string, headers: Record<string, string> = {}, fields?: Fields | string) =>
+  wire(server.port, {
+    path,
+    ...(fields === undefined
+      ? {}
+      : {
+          method: 'POST',
+          body:
+            typeof fields === 'string' ? fields : new URLSearchParams(fields as never).toString(),
+        }),
+    headers: {
+      host: new URL(server.issuer).host,
+      ...(fields === undefined || typeof fields === 'string'
+        ? {}
+        : { 'content-type': 'application/x-www-form-urlencoded' }),
+      ...headers,
+    },
+  });
+
+/** Everything that needs the database, by name. */
+const errands = (): Record<string, () => Promise<WireReply>> => {
+  const authorization = basic(demoClient(server, 'automation'));
+  const asApi = { authorization: basic(demoClient(server, 'orders_api')) };
+  const wrong = basic({ client_id: 'demo-automation', client_secret: 'wrong' });
+  const page = { accept: 'text/html' };
+  const credentials = { grant_type: 'client_credentials', resource: ORDERS };
+  const user = server.demo.users.shopper as { email: string; password: string };
+  const login = { csrf: life.form.csrf, login: user.email, password: user.password };
+  const signIn = { ...page, cookie: cookies(life.visitor) };
+  return {
+    'token for a machine': () => send('/oauth2/token', { authorization }, credentials),
+    'token for a wrong secret': () => send('/oauth2/token', { authorization: wrong }, credentials),
+    'token for an unknown client': () =>
+      send('/oauth2/token', {}, { ...credentials, client_id: 'nobody', client_secret: 'x' }),
+    refresh: () =>
+      send(
+        '/oauth2/token',
+        {},
+        {
+          grant_type: 'refresh_token',
+          client_id: 'demo-storefront',
+          refresh_token: life.refresh,
+        },
+      ),
+    code: () => send('/oauth2/token', {}, redemption(life.unused)),
+    introspection: () => send('/oauth2/introspect', asApi, { token: life.access }),
+    'introspection of nonsense': () => send('/oauth2/introspect', asApi, { token: 'x' }),
+    userinfo: () => send('/oauth2/userinfo', { authorization: `Bearer ${life.userinfo}` }),
+    revocation: () =>
+      send('/oauth2/revoke', {}, { client_id: 'demo-storefront', token: 'of somebody else' }),
+    'pushed request': () =>
+      send('/oauth2/par', {}, { client_id: 'demo-storefront', response_type: 'code' }),
+    authorization: () => send(authorizeUrl(), page),
+    'authorization on a session': () =>
+      send(authorizeUrl({ prompt: 'none' }), { ...page, cookie: cookies(life.browser) }),
+    'sign-in page': () => send(life.form.action.replace('/login', ''), signIn),
+    'sign-in': () => send(life.form.action, signIn, login),
+    'log-out': () => send('/oauth2/logout', { ...page, cookie: cookies(life.browser) }),
+    'admin API': () =>
+      send(
+        '/admin/api/v1/users/00000000-0000-4000-8000-000000000000/revocations',
+        { authorization: `Bearer ${life.admin}`, 'content-type': 'application/json' },
+        '{"what":["tokens"],"reason":"a test"}',
+      ),
+  };
+};
+
+/** Each errand is told "later", soon; pages say so to people, endpoints to programs. */
+const expectOutage = async () => {
+  for (const [name, errand] of Object.entries(errands())) {
+    const begun = Date.now();
+    const reply = await errand();
+    expect([name, reply.status]).toEqual([name, 503]);
+    expect([name, Date.now() - begun < 2_000]).toEqual([name, true]);
+    expect([name, Number(reply.headers['retry-after'])]).toEqual([name, 2]);
+    expect(reply.headers.location).toBeUndefined();
+    expect(reply.headers['set-cookie'] ?? []).not.toContain('expires=Thu, 01 Jan 1970');
+    expect([name, reply.text]).toEqual([
+      name,
+      expect.not.stringMatching(/"active"|invalid_(client|grant|token)|not right|ECONN|postgres/i),
+    ]);
+    if (reply.headers['content-type']?.includes('json') && !name.startsWith('admin')) {
+      expect([name, reply.json.error]).toEqual([name, 'temporarily_unavailable']);
+    }
+  }
+};
+
+const expectUnshaken = async () => {
+  for (const path of ['/.well-known/openid-configuration', '/oauth2/jwks', '/health/live', '/']) {
+    expect([path, (await send(path)).status]).toEqual([path, 200]);
+  }
+  const ready = await send('/health/ready');
+  expect(ready.status).toBe(503);
+  expect(ready.json).toMatchObject({ status: 'not-ready', checks: { database: 'down' } });
+};
+
+/** Within five seconds all is as it was, in the same process. */
+const expectRecovery = async () => {
+  const { pid } = server.process;
+  const works = async () => {
+    const { introspection, 'token for a machine': token, authorization } = errands();
+    const replies = await Promise.all([introspection?.(), token?.(), authorization?.()]);
+    return replies.map((reply) => reply?.status);
+  };
+  await expect.poll(works, { timeout: 5_000, interval: 100 }).toEqual([200, 200, 303]);
+  await expect.poll(async () => (await send('/health/ready')).status).toBe(200);
+  expect(server.process.exitCode).toBeNull();
+  expect(server.process.pid).toBe(pid);
+  // Nothing that was refused meanwhile was used up or taken for a fault of the caller.
+  const seen = await errands().introspection?.();
+  expect(seen?.json.active).toBe(true);
+  expect((await errands().userinfo?.())?.status).toBe(200);
+  expect((await errands().code?.())?.status).toBe(200);
+  expect((await errands().refresh?.())?.status).toBe(200);
+  expect((await errands()['sign-in']?.())?.status).toBe(303);
+  expect((await errands()['token for a wrong secret']?.())?.status).toBe(401);
+  life = await somebodysLife();
+};
+
+describe('when the database is away', () => {
+  test('because the line is cut, everybody is told so, and all is well when it is mended', async () => {
+    await line.cut();
+    await expectOutage();
+    await expectUnshaken();
+    await line.mend();
+    await expectRecovery();
+  }, 60_000);
+
+  test('because it was shut down, everybody is told so, and all is well when it is back', async () => {
+    await postgres.stop();
+    await expectOutage();
+    await expectUnshaken();
+    postgres = await open();
+    await expectRecovery();
+  }, 60_000);
+
+  test('because the network swallows everything, nobody waits for long', async () => {
+    line.silence();
+    await expectOutage();
+    await expectUnshaken();
+    await line.mend();
+    await expectRecovery();
+  }, 90_000);
+
+  test('a crowd that comes meanwhile is told so too, each of them soon', async () => {
+    line.silence();
+    const begun = Date.now();
+    const { introspection, authorization } = errands();
+    const replies = await Promise.all(
+      Array.from({ length: 60 }, (_, i) => (i % 2 ? introspection : authorization)?.()),
+    );
+    expect(new Set(replies.map((reply) => reply?.status))).toEqual(new Set([503]));
+    expect(Date.now() - begun).toBeLessThan(4_000);
+    expect((await send('/health/live')).status).toBe(200);
+    await line.mend();
+    await expectRecovery();
+  }, 60_000);
+});

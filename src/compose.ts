@@ -8,11 +8,20 @@ import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
 import { createAudit } from './domain/audit/index.js';
 import { createClients } from './domain/clients/index.js';
-import { createCredentials, type PasswordHasher } from './domain/credentials/index.js';
+import {
+  createCredentials,
+  createPasswordPolicy,
+  createRecoveryCodes,
+  createTotp,
+  type PasswordHasher,
+  type PasswordStrength,
+} from './domain/credentials/index.js';
 import { createGrants } from './domain/grants/index.js';
 import { createIdentity, maskEmail } from './domain/identity/index.js';
 import { createKeys } from './domain/keys/index.js';
 import { createMail } from './domain/mail/index.js';
+import { createRisk } from './domain/risk/index.js';
+import { createAttempts } from './domain/signin/index.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
@@ -27,15 +36,17 @@ import { createRevokeAccess } from './flows/revoke-access.js';
 import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
 import { createSendLetter } from './flows/send-letter.js';
-import { createSignIn } from './flows/sign-in.js';
+import { createSignIn } from './flows/sign-in/index.js';
+import { createUnlockAccount } from './flows/unlock-account.js';
 import { createApp } from './http/app.js';
 import type { AppContext } from './http/context.js';
+import { createDeviceCookie } from './http/device-cookie.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { allowFormTarget } from './http/middleware/headers.js';
 import { errorPage, signedOutPage, signOutPage } from './http/views.js';
 import { createLetterWriter } from './jobs/letters.js';
-import { createTasks } from './jobs/queue.js';
 import { startPurge } from './jobs/purge.js';
+import { createTasks } from './jobs/queue.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { createKeyring, type Keyring } from './kernel/keyring.js';
 import type { Secret } from './kernel/secret.js';
@@ -43,6 +54,7 @@ import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages, type PageRenderer } from './oidc/pages.js';
+import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import { startJobQueue } from './platform/job-queue.js';
 import { printLetter } from './platform/letter-press.js';
@@ -51,8 +63,12 @@ import { openMailbox } from './platform/mailbox.js';
 import { createSmtpMailer } from './platform/mailer.js';
 import { createMetrics } from './platform/metrics.js';
 import { openMilestones } from './platform/milestones.js';
+import { createNetworkLimits } from './platform/network-limits.js';
+import { oneTimeCodes } from './platform/one-time-codes.js';
 import { startPasswordHasher } from './platform/password-hasher.js';
+import { createPasswordStrength } from './platform/password-strength.js';
 import { type Db, openPostgres } from './platform/postgres.js';
+import { otpauthQr } from './platform/qr.js';
 import { openRedis } from './platform/redis.js';
 
 export const migrationsDirectory = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
@@ -68,15 +84,23 @@ type DomainParts = {
   readonly clock: Clock;
   readonly keyring: Keyring;
   readonly hasher: PasswordHasher;
+  readonly strength: PasswordStrength;
   readonly production: boolean;
 };
 
 /** Binds every island to `db`: closures only, so cheap enough for every transaction. */
 export function buildDomain(db: Db, parts: DomainParts): Domain {
-  const { clock, keyring, hasher, production } = parts;
+  const { clock, keyring, hasher, strength, production } = parts;
   return {
     identity: createIdentity({ db, keyring }),
-    credentials: createCredentials({ db, clock, hasher }),
+    credentials: {
+      ...createCredentials({ db, clock, hasher }),
+      ...createPasswordPolicy({ db, hasher, strength }),
+      ...createTotp({ db, clock, keyring, codes: oneTimeCodes }),
+      ...createRecoveryCodes({ db, clock, keyring }),
+    },
+    attempts: createAttempts({ db, keyring }),
+    risk: createRisk({ db, clock, keyring }),
     clients: createClients({ db, clock, production }),
     access: createAccess({ db }),
     grants: createGrants({ db, keyring }),
@@ -98,7 +122,8 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
   });
   // Whoever hashes sees the failure; start-up asks `ready` itself.
   hasher.ready().catch(() => undefined);
-  const parts = { clock, keyring, hasher, production: config.production };
+  const strength = createPasswordStrength();
+  const parts = { clock, keyring, hasher, strength, production: config.production };
   const domain = buildDomain(postgres.db, parts);
   const transact: Transact = (work) => postgres.transaction((tx) => work(buildDomain(tx, parts)));
   const given: FlowParts = { domain, transact };
@@ -106,9 +131,9 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
   const registerClient = createRegisterClient(given);
 
   const flows = {
-    signIn: createSignIn(given),
     answerConsent: createAnswerConsent(given),
     revokeAccess: createRevokeAccess(given),
+    unlockAccount: createUnlockAccount(given),
     changeAccountStatus: createChangeAccountStatus(given),
     changeClientStatus: createChangeClientStatus(given),
     authorizeAdministrator: createAuthorizeAdministrator(given),
@@ -131,6 +156,8 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
   return {
     postgres,
     domain,
+    transact,
+    keyring,
     flows,
     clock,
     hasherReady: () => hasher.ready(),
@@ -180,6 +207,23 @@ export async function composeServer(
     },
   });
   const metrics = createMetrics();
+  const limits = createNetworkLimits({
+    enabled: config.rateLimits,
+    keyring: core.keyring,
+    clock,
+    redis: redis?.client,
+    shared: domain.risk.sharedCounters,
+    onStandIn: (store, error) => log.warn({ store, err: error }, 'a limit is counted elsewhere'),
+  });
+  const signIn = createSignIn({
+    domain,
+    transact: core.transact,
+    clock,
+    networks: limits,
+    challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
+    challengeMode: config.botChallenge,
+    drawQr: otpauthQr,
+  });
   const post = composePost(config, core, log);
   const purge = startPurge({
     purgeExpired: domain.grants.purgeExpired,
@@ -194,13 +238,14 @@ export async function composeServer(
     signIn: {
       issuer: config.issuer,
       interactions: createInteractions(host, directory),
-      signIn: flows.signIn,
+      signIn,
       answerConsent: flows.answerConsent,
       async describeAccount(accountId) {
         const person = await domain.identity.findPerson(accountId);
         return person?.email ? maskEmail(person.email) : '';
       },
       tokens: createFormTokens(config.cookieKeys),
+      devices: createDeviceCookie(config.issuer),
     },
     admin: { issuer: config.issuer, ...flows },
     health: {
@@ -233,9 +278,8 @@ export async function composeServer(
 }
 
 /** The way of a letter from the queue to its reader. */
-function composePost(config: Settled, { domain, postgres, clock }: Core, log: Logger) {
+function composePost(config: Settled, { domain, postgres, clock, keyring }: Core, log: Logger) {
   const { issuer, smtpUrl: url, mailFrom: from } = config;
-  const keyring = createKeyring(config.keyring.reveal());
   const smtp = url && createSmtpMailer({ url, from });
   const mailbox = openMailbox({ db: postgres.db, keyring, clock });
   const tasks = createTasks({

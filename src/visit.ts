@@ -1,8 +1,8 @@
 /** Commands come to the server's database for a moment, whether the server runs or not. */
 import { type Core, composeCore, migrationsDirectory } from './compose.js';
 import type { Config } from './config/index.js';
-import { createLogger } from './platform/logger.js';
 import { applyQueueSchema } from './platform/job-queue-schema.js';
+import { createLogger } from './platform/logger.js';
 import { applyMigrations } from './platform/migrate.js';
 import { settle } from './settle.js';
 

@@ -7,6 +7,7 @@ import type { IssueClientSecret } from '../flows/issue-client-secret.js';
 import type { RegisterClient } from '../flows/register-client.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
 import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
+import type { UnlockAccount } from '../flows/unlock-account.js';
 
 /** What commands work with. */
 export type CliCore = {
@@ -16,6 +17,7 @@ export type CliCore = {
     readonly changeAccountStatus: ChangeStatus;
     readonly changeClientStatus: ChangeStatus;
     readonly revokeAccess: RevokeAccess;
+    readonly unlockAccount: UnlockAccount;
     readonly registerClient: RegisterClient;
     readonly issueClientSecret: IssueClientSecret;
     readonly createResourceServer: CreateResourceServer;

@@ -165,9 +165,26 @@ const revoke: Command = {
   },
 };
 
+const unlock: Command = {
+  name: 'users unlock',
+  usage: '<id or e-mail>',
+  summary: 'Open the lock of an account after too many wrong passwords or codes',
+  options: [{ flag: '--json', meaning: 'Machine-readable output' }],
+  prepare(args) {
+    const { positionals } = readArguments(args, {}, { min: 1, max: 1, what: WHO });
+    return async (core) => {
+      const accountId = await accountIdOf(core, positionals[0] ?? '');
+      if (!accountId) return failed('There is no such account');
+      await core.flows.unlockAccount({ administrator: operator, accountId, origin: {} });
+      return done({ id: accountId }, `${accountId} may try again`);
+    };
+  },
+};
+
 export const userCommands: readonly Command[] = [
   create,
   statusCommand('users disable', 'disabled', 'Disable an account; everything it has ends at once'),
   statusCommand('users enable', 'active', 'Enable a disabled account again'),
   revoke,
+  unlock,
 ];

@@ -39,6 +39,9 @@ export type Config = {
   /** Whether the development mailbox may be read at `/dev/mailbox`. */
   readonly showMailbox: boolean;
   readonly outboundAllow: readonly string[];
+  /** Off lifts the limits of whole networks, never the lockout of an account. */
+  readonly rateLimits: boolean;
+  readonly botChallenge: 'adaptive' | 'off' | 'always';
   readonly workers: number;
   readonly opsPort: number;
   readonly log: { readonly level: LogLevel; readonly format: 'json' | 'pretty' };
@@ -184,7 +187,11 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
   if (production && rateLimits === 'off') {
     read.fault('LATCHKEY_RATE_LIMITS', 'must not be "off" in production');
   }
-  read.oneOf('LATCHKEY_BOT_CHALLENGE', ['adaptive', 'off', 'always'], 'adaptive');
+  const botChallenge = read.oneOf(
+    'LATCHKEY_BOT_CHALLENGE',
+    ['adaptive', 'off', 'always'],
+    'adaptive',
+  );
 
   const keyring = read.parsed<Config['keyring']>(
     'LATCHKEY_KEYRING',
@@ -240,6 +247,8 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),
     outboundAllow: list(read.text('LATCHKEY_OUTBOUND_ALLOW') ?? ''),
+    rateLimits: rateLimits === 'on',
+    botChallenge,
     workers: read.integer('LATCHKEY_WORKERS', { min: 1, max: 64 }, 1),
     opsPort: read.integer('LATCHKEY_OPS_PORT', { min: 0, max: 65535 }, 9464),
     log: {

@@ -1,12 +1,15 @@
 /** An operator or the seed creates an account with a password. */
 import type { Role } from '../domain/access/index.js';
 import type { Actor, Origin } from '../domain/audit/index.js';
-import { MAX_LENGTH, MIN_LENGTH, passwordFault } from '../domain/credentials/index.js';
 import { isEmailAddress, type Profile } from '../domain/identity/index.js';
 import type { FlowParts } from './domain.js';
 
 export type CreateAccountResult =
-  | { readonly kind: 'created'; readonly accountId: string }
+  | {
+      readonly kind: 'created';
+      readonly accountId: string;
+      readonly totpSecret: string | undefined;
+    }
   | { readonly kind: 'name-taken' }
   | { readonly kind: 'invalid'; readonly faults: readonly string[] };
 
@@ -17,6 +20,8 @@ export type CreateAccount = (input: {
   readonly password: string;
   readonly profile: Profile;
   readonly roles: readonly Role[];
+  /** An authenticator app whose secret is handed over with the password. */
+  readonly withTotp?: boolean;
   readonly actor: Actor;
   readonly origin?: Origin;
 }) => Promise<CreateAccountResult>;
@@ -25,16 +30,15 @@ export function createCreateAccount({ domain, transact }: FlowParts): CreateAcco
   return async (input) => {
     const faults: string[] = [];
     if (!isEmailAddress(input.email)) faults.push('That is not an e-mail address');
-    const fault = passwordFault(input.password);
-    if (fault === 'too-short') {
-      faults.push(`The password must have at least ${MIN_LENGTH} characters`);
-    }
-    if (fault === 'too-long') {
-      faults.push(`The password must have at most ${MAX_LENGTH} characters`);
-    }
     if (input.roles.length > 0 && input.accountKind !== 'staff') {
       faults.push('Only staff carry roles');
     }
+    const { name } = input.profile;
+    const weaknesses = await domain.credentials.assessPassword(input.password, {
+      email: input.email,
+      ...(name ? { name } : {}),
+    });
+    faults.push(...weaknesses.map(({ message }) => message));
     if (faults.length > 0) return { kind: 'invalid', faults };
 
     const hash = await domain.credentials.hashPassword(input.password);
@@ -56,7 +60,8 @@ export function createCreateAccount({ domain, transact }: FlowParts): CreateAcco
         ...(input.origin ? { origin: input.origin } : {}),
         details: { kind: input.accountKind, roles: input.roles.join(' ') },
       });
-      return { kind: 'created', accountId: created.id };
+      const totp = input.withTotp ? await credentials.provideTotp(created.id) : undefined;
+      return { kind: 'created', accountId: created.id, totpSecret: totp?.secret };
     });
   };
 }

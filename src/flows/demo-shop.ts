@@ -14,6 +14,8 @@ const IDENTITY = ['openid', 'profile', 'email', 'offline_access'] as const;
 export type DemoSecrets = {
   readonly clientSecrets: Readonly<Record<string, string>>;
   readonly passwords: Readonly<Record<string, string>>;
+  /** Base32; missing in databases that were seeded before there were second factors. */
+  readonly totpSecrets?: Readonly<Record<string, string>>;
 };
 
 export const demoResources: readonly ResourceServerDraft[] = [
@@ -156,6 +158,7 @@ export const demoPeople: Readonly<Record<string, DemoPerson>> = {
     email: 'noor.vandenberg@demo-shop.example',
     emailVerified: true,
     profile: { name: 'Noor van den Berg', givenName: 'Noor', familyName: 'van den Berg' },
+    withTotp: true,
     roles: [],
   },
   support: {
@@ -163,6 +166,7 @@ export const demoPeople: Readonly<Record<string, DemoPerson>> = {
     email: 'sam.okafor@demo-shop.example',
     emailVerified: true,
     profile: { name: 'Sam Okafor', givenName: 'Sam', familyName: 'Okafor' },
+    withTotp: true,
     roles: ['support'],
   },
   admin: {
@@ -170,6 +174,7 @@ export const demoPeople: Readonly<Record<string, DemoPerson>> = {
     email: 'ines.moreau@demo-shop.example',
     emailVerified: true,
     profile: { name: 'Inês Moreau', givenName: 'Inês', familyName: 'Moreau' },
+    withTotp: true,
     roles: ['admin'],
   },
 };
@@ -225,6 +230,7 @@ export function demoFile(issuer: string, secrets: DemoSecrets): object {
         {
           email: person.email,
           password: secrets.passwords[key],
+          ...(secrets.totpSecrets?.[key] ? { totp_secret: secrets.totpSecrets[key] } : {}),
           ...(person.roles.length > 0 ? { roles: person.roles } : {}),
         },
       ]),

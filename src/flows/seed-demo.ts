@@ -79,14 +79,17 @@ export function createSeedDemo(parts: {
     }
 
     const passwords: Record<string, string> = {};
+    const totpSecrets: Record<string, string> = {};
     for (const [name, person] of Object.entries(demoPeople)) {
       const password = newBearerValue(120);
       const created = await createAccount({ ...person, password, actor: { kind: 'system' } });
       if (created.kind === 'invalid') throw new Error(created.faults.join('; '));
-      if (created.kind === 'name-taken') await replacePassword(person.email, password);
+      const secret =
+        created.kind === 'created' ? created.totpSecret : await replaceProofs(person, password);
+      if (secret) totpSecrets[name] = secret;
       passwords[name] = password;
     }
-    return { clientSecrets, passwords };
+    return { clientSecrets, passwords, totpSecrets };
   }
 
   /** Nobody has seen the secrets of a seed that did not end: they are made anew. */
@@ -100,11 +103,16 @@ export function createSeedDemo(parts: {
     });
   }
 
-  async function replacePassword(email: string, password: string): Promise<void> {
+  async function replaceProofs(
+    { email, withTotp }: { email: string; withTotp?: boolean },
+    password: string,
+  ): Promise<string | undefined> {
     const hash = await parts.flows.domain.credentials.hashPassword(password);
-    await parts.flows.transact(async ({ identity, credentials }) => {
+    return parts.flows.transact(async ({ identity, credentials }) => {
       const account = await identity.findByLogin(email);
-      if (account) await credentials.setPasswordHash(account.id, hash);
+      if (!account) return undefined;
+      await credentials.setPasswordHash(account.id, hash);
+      return withTotp ? (await credentials.provideTotp(account.id)).secret : undefined;
     });
   }
 }

@@ -1,18 +1,20 @@
 /**
  * The sign-in pages: plain forms that work without JavaScript. Which page comes next is decided
- * by the stored interaction, never by the address.
+ * by what is stored of the attempt, never by the address.
  */
 import bodyParser from '@koa/bodyparser';
 import Router from '@koa/router';
+import { describeUserAgent } from '../domain/risk/index.js';
 import type { AnswerConsent } from '../flows/answer-consent.js';
-import type { SignIn } from '../flows/sign-in.js';
+import type { SignIn, SignInPage, SignInRequest, Visitor } from '../flows/sign-in/index.js';
 import { AppError } from '../kernel/errors.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
 import { type AppContext, originOf, type RequestState } from './context.js';
+import type { DeviceCookie } from './device-cookie.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget } from './middleware/headers.js';
 import { FORM_LIMIT } from './middleware/limits.js';
-import { consentPage, errorPage, identityLabel, type SignInProblem, signInPage } from './views.js';
+import { showConsent, showStep } from './signin-pages.js';
 
 export type SignInParts = {
   readonly issuer: string;
@@ -22,11 +24,14 @@ export type SignInParts = {
   /** The e-mail address of an account, masked; for "signed in as". */
   readonly describeAccount: (accountId: string) => Promise<string>;
   readonly tokens: FormTokens;
+  readonly devices: DeviceCookie;
 };
+
+type LoginQuestion = Extract<Interaction['question'], { kind: 'login' }>;
 
 /** The router mounted at `/signin`. */
 export function signInRoutes(parts: SignInParts): Router<RequestState> {
-  const { interactions, tokens } = parts;
+  const { interactions, tokens, signIn, devices } = parts;
   const router = new Router<RequestState>({ prefix: '/signin', strict: true, sensitive: true });
   const form = bodyParser({
     enableTypes: ['form'],
@@ -36,11 +41,6 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
       throw error;
     },
   });
-  const brandOf = ({ client }: Interaction) => ({
-    name: client.name,
-    policyUri: client.policyUri,
-    tosUri: client.tosUri,
-  });
 
   const load = async (ctx: AppContext): Promise<Interaction> => {
     const interaction = await interactions.get(ctx.req, ctx.res, String(ctx.params.uid));
@@ -48,43 +48,18 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
     return interaction;
   };
 
-  const showLogin = (
-    ctx: AppContext,
-    interaction: Interaction,
-    shown: { login?: string | undefined; problem?: SignInProblem } = {},
-  ) => {
-    ctx.type = 'html';
-    ctx.body = signInPage({
-      client: brandOf(interaction),
-      action: `/signin/${interaction.uid}/login`,
-      cancelAction: `/signin/${interaction.uid}/cancel`,
-      csrf: tokens.issue(interaction.uid),
-      nonce: ctx.state.nonce,
-      ...shown,
-    });
-  };
+  const visitorOf = (ctx: AppContext): Visitor => ({
+    origin: { ...originOf(ctx), ip: ctx.state.ip },
+    deviceTokens: devices.read(ctx),
+    deviceLabel: describeUserAgent(ctx.get('User-Agent')),
+  });
 
-  const showConsent = async (
-    ctx: AppContext,
-    interaction: Interaction,
-    question: Extract<Interaction['question'], { kind: 'consent' }>,
-  ) => {
-    ctx.type = 'html';
-    ctx.body = consentPage({
-      client: brandOf(interaction),
-      redirectHost: hostOf(interaction.redirectUri),
-      action: `/signin/${interaction.uid}/consent`,
-      cancelAction: `/signin/${interaction.uid}/cancel`,
-      csrf: tokens.issue(interaction.uid),
-      signedInAs: await parts.describeAccount(question.accountId),
-      identity: question.identity
-        .filter((scope) => scope !== 'offline_access')
-        .map((scope) => ({ scope, labelKey: identityLabel(scope) })),
-      resources: question.resources,
-      offline: question.identity.includes('offline_access'),
-      nonce: ctx.state.nonce,
-    });
-  };
+  const requestOf = (interaction: Interaction, question: LoginQuestion): SignInRequest => ({
+    interactionId: interaction.uid,
+    clientId: interaction.client.id,
+    clientName: interaction.client.name,
+    requiredAcr: question.requiredAcr,
+  });
 
   const send = (ctx: AppContext, location: string) => {
     // 303: the browser must not send the credentials on to where it goes next (RFC 9700 4.12).
@@ -92,55 +67,99 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
     ctx.redirect(location);
   };
 
+  /** Shows the page, or answers the client when there is nothing left to ask. */
+  const present = async (
+    ctx: AppContext,
+    interaction: Interaction,
+    page: SignInPage,
+    shown: { login?: string | undefined } = {},
+  ): Promise<void> => {
+    if (page.kind === 'signed-in') {
+      devices.add(ctx, page.deviceToken);
+      return send(ctx, await interactions.answer(ctx.req, ctx.res, interaction, page));
+    }
+    if (page.kind === 'unreachable') {
+      const answer = { kind: 'unreachable' } as const;
+      return send(ctx, await interactions.answer(ctx.req, ctx.res, interaction, answer));
+    }
+    showStep(ctx, { interaction, csrf: tokens.issue(interaction.uid), page, ...shown });
+  };
+
+  /** A form of one of the steps: guarded, and only while the interaction asks for a log-in. */
+  const step = (
+    path: string,
+    work: (
+      ctx: AppContext,
+      request: SignInRequest,
+      field: (name: string) => string,
+    ) => Promise<SignInPage>,
+  ) => {
+    router.post(`/:uid/${path}`, form, async (ctx) => {
+      const interaction = await load(ctx);
+      tokens.check(ctx, interaction.uid);
+      const { question } = interaction;
+      if (question.kind !== 'login') return send(ctx, `/signin/${interaction.uid}`);
+      const field = (name: string) => formField(ctx, name) ?? '';
+      const login = field('login').slice(0, 254) || undefined;
+      try {
+        const page = await work(ctx, requestOf(interaction, question), field);
+        await present(ctx, interaction, page, { login });
+      } catch (error) {
+        if (!(error instanceof AppError) || error.code !== 'overloaded') throw error;
+        ctx.status = 503;
+        ctx.set('Retry-After', String(error.row.retryAfterSeconds ?? 2));
+        const csrf = tokens.issue(interaction.uid);
+        showStep(ctx, { interaction, csrf, page: { kind: 'password' }, login, overloaded: true });
+      }
+    });
+  };
+
   router.use(refuseCrossSite(parts.issuer));
 
   router.get('/:uid', async (ctx) => {
     const interaction = await load(ctx);
     const { question } = interaction;
-    if (question.kind === 'consent') await showConsent(ctx, interaction, question);
-    else showLogin(ctx, interaction, { login: question.loginHint });
+    if (question.kind === 'consent') {
+      const signedInAs = await parts.describeAccount(question.accountId);
+      return showConsent(ctx, interaction, question, tokens.issue(interaction.uid), signedInAs);
+    }
+    const request = requestOf(interaction, question);
+    const page = await signIn.look(request, visitorOf(ctx));
+    const recovery = ctx.query.use === 'recovery';
+    if (page.kind === 'totp' && recovery && page.recoveryCodeAccepted) {
+      const csrf = tokens.issue(interaction.uid);
+      return showStep(ctx, { interaction, csrf, page, recovery });
+    }
+    return present(ctx, interaction, page, { login: question.loginHint });
   });
 
-  router.post('/:uid/login', form, async (ctx) => {
-    const interaction = await load(ctx);
-    tokens.check(ctx, interaction.uid);
-    if (interaction.question.kind !== 'login') return send(ctx, `/signin/${interaction.uid}`);
-    const login = (formField(ctx, 'login') ?? '').slice(0, 254);
-    const password = formField(ctx, 'password') ?? '';
-    let result: Awaited<ReturnType<SignIn>>;
-    try {
-      result = await parts.signIn({
-        login,
-        password,
-        clientId: interaction.client.id,
-        origin: originOf(ctx),
-      });
-    } catch (error) {
-      if (!(error instanceof AppError) || error.code !== 'overloaded') throw error;
-      ctx.status = 503;
-      ctx.set('Retry-After', String(error.row.retryAfterSeconds ?? 2));
-      return showLogin(ctx, interaction, { login, problem: 'overloaded' });
-    }
-    switch (result.kind) {
-      case 'signed-in':
-        return send(ctx, await interactions.answer(ctx.req, ctx.res, interaction, result));
-      case 'rejected':
-        ctx.status = 422;
-        return showLogin(ctx, interaction, { login, problem: 'rejected' });
-      case 'second-factor-missing':
-        ctx.status = 403;
-        ctx.type = 'html';
-        ctx.body = errorPage({
-          status: 403,
-          title: 'Staff need a second factor',
-          message:
-            'This account belongs to staff, who never sign in with a password alone, and it has no second factor yet.',
-          requestId: ctx.state.requestId,
-          nonce: ctx.state.nonce,
-        });
-        return;
-    }
-  });
+  step('login', (ctx, request, field) =>
+    signIn.submitPassword(request, visitorOf(ctx), {
+      login: field('login').slice(0, 254),
+      password: field('password'),
+      puzzle: field('altcha') || undefined,
+      patience: field('wait_token') || undefined,
+    }),
+  );
+  step('code', (ctx, request, field) =>
+    signIn.submitCode(request, visitorOf(ctx), {
+      code: field('code').slice(0, 32),
+      remember: field('remember') === 'yes',
+    }),
+  );
+  step('recovery', (ctx, request, field) =>
+    signIn.submitRecoveryCode(request, visitorOf(ctx), {
+      code: field('recovery_code').slice(0, 64),
+    }),
+  );
+  step('enrolment', (ctx, request, field) =>
+    signIn.confirmEnrolment(request, visitorOf(ctx), { code: field('code').slice(0, 32) }),
+  );
+  step('codes', (ctx, request, field) =>
+    field('saved') === 'yes'
+      ? signIn.acknowledgeCodes(request, visitorOf(ctx))
+      : signIn.look(request, visitorOf(ctx)),
+  );
 
   router.post('/:uid/consent', form, async (ctx) => {
     const interaction = await load(ctx);
@@ -177,13 +196,4 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
   });
 
   return router;
-}
-
-function hostOf(uri: string): string {
-  try {
-    const url = new URL(uri);
-    return url.host || url.protocol.slice(0, -1);
-  } catch {
-    return '';
-  }
 }

@@ -18,13 +18,13 @@ import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
 import type { HostPages } from './pages.js';
 import {
-  acrValues,
   createInteractionPolicy,
   finishRequestChecks,
   loadExistingGrant,
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { REACHABLE } from './step-up.js';
 
 export const routes = {
   authorization: '/oauth2/authorize',
@@ -62,7 +62,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
   const [newestCookieKey = ''] = parts.cookieKeys.reveal();
 
   return {
-    acrValues: [...acrValues],
+    acrValues: [...REACHABLE],
     adapter: createAdapterFactory(parts.grants, clientAdapter(directory)),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
@@ -116,7 +116,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     findAccount: createFindAccount(parts.identity),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {
-      policy: createInteractionPolicy(),
+      policy: createInteractionPolicy(directory),
       url: (_ctx, interaction) => `/signin/${interaction.uid}`,
     },
     jwks: { keys: parts.signingKeys },
@@ -136,10 +136,12 @@ function mayReadAcrossOrigins(_ctx: unknown, origin: string, client: HostClient)
   return origin !== 'null' && factsOf(client).client.webOrigins.includes(origin);
 }
 
-/** A JWT access token says when and how its subject logged in (RFC 9068 section 2.2.1). */
+/**
+ * An access token says when and how its subject logged in: a JWT by itself (RFC 9068 section
+ * 2.2.1), an opaque one through introspection, so that an API can ask for more (RFC 9470).
+ */
 function describeLogin(ctx: KoaContextWithOIDC, token: object) {
-  const { resourceServer } = token as { resourceServer?: { accessTokenFormat?: string } };
-  if (resourceServer?.accessTokenFormat !== 'jwt') return undefined;
+  if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
   const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
   const source = RefreshToken ?? AuthorizationCode;
   if (!source) return undefined;

@@ -4,11 +4,13 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from 'oidc-provider';
+import type { Acr } from '../domain/signin/index.js';
 import { AppError } from '../kernel/errors.js';
 import { factsOf } from './clients.js';
 import type { Directory } from './directory.js';
 import type { Host } from './host.js';
 import type { AllowedConsent } from './policy.js';
+import { assuranceOf } from './step-up.js';
 
 export type InteractionClient = {
   readonly id: string;
@@ -25,7 +27,12 @@ export type Interaction = {
   /** Where the answer will be sent in the end; the CSP of the page must allow it. */
   readonly redirectUri: string;
   readonly question:
-    | { readonly kind: 'login'; readonly loginHint: string | undefined }
+    | {
+        readonly kind: 'login';
+        readonly loginHint: string | undefined;
+        /** The least the request asks for (RFC 9470). */
+        readonly requiredAcr: Acr | undefined;
+      }
     | {
         readonly kind: 'consent';
         readonly accountId: string;
@@ -48,6 +55,8 @@ export type Answer =
       readonly acr: string;
     }
   | { readonly kind: 'allowed' }
+  /** This account cannot prove what the request asks for. */
+  | { readonly kind: 'unreachable' }
   | { readonly kind: 'refused' };
 
 export type Interactions = {
@@ -66,6 +75,18 @@ export type Interactions = {
 };
 
 export function createInteractions(host: Host, directory: Directory): Interactions {
+  /** What the stored request asks of the log-in; the same rule as the host's own policy. */
+  const demandOf = async (params: Record<string, unknown>) => {
+    const indicators = [params.resource ?? []].flat().map(String);
+    const servers = await Promise.all(indicators.map((one) => directory.findResourceServer(one)));
+    return assuranceOf({
+      acrValues: params.acr_values,
+      claims: typeof params.claims === 'string' ? JSON.parse(params.claims) : undefined,
+      scopes: new Set(String(params.scope ?? '').split(' ')),
+      servers: servers.filter((server) => server !== undefined),
+    });
+  };
+
   return {
     async get(req, res, uid) {
       const provider = host.current();
@@ -89,7 +110,8 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       if (prompt.name === 'login') {
         const hint = params.login_hint;
         const loginHint = typeof hint === 'string' ? hint.slice(0, 254) : undefined;
-        return { ...common, question: { kind: 'login', loginHint } };
+        const { acr: requiredAcr } = await demandOf(params);
+        return { ...common, question: { kind: 'login', loginHint, requiredAcr } };
       }
       const missing = prompt.details as {
         missingOIDCScope?: string[];
@@ -159,6 +181,18 @@ export function createInteractions(host: Host, directory: Directory): Interactio
             ),
           );
         }
+        case 'unreachable':
+          return lost(
+            provider.interactionResult(
+              req,
+              res,
+              {
+                error: 'unmet_authentication_requirements',
+                error_description: 'the end-user cannot prove what was asked for',
+              },
+              { mergeWithLastSubmission: false },
+            ),
+          );
         case 'refused':
           return lost(
             provider.interactionResult(

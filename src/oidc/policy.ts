@@ -3,12 +3,11 @@
  * interaction policy, the grant behind a session, and offline access.
  */
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
-import { ACR_ONE_FACTOR } from '../domain/signin/index.js';
 import { factsOf, type HostClient } from './clients.js';
+import type { Directory } from './directory.js';
+import { guarded } from './errors.js';
 import { refuseForeignScopes } from './resources.js';
-
-/** The authentication contexts this server can reach. */
-export const acrValues = [ACR_ONE_FACTOR] as const;
+import { assuranceOf, meets } from './step-up.js';
 
 /**
  * A request parameter of ours that survives pushing and interaction: the host drops
@@ -18,18 +17,36 @@ export const OFFLINE_PARAM = 'latchkey_offline';
 
 const { Check, base } = interactionPolicy;
 
-/** The host's own policy, with step-up told apart from what cannot be reached (RFC 9470). */
-export function createInteractionPolicy(): ReturnType<typeof base> {
+/** The host's own policy, and step-up on top of it (RFC 9470). */
+export function createInteractionPolicy(directory: Directory): ReturnType<typeof base> {
   const policy = base();
-  policy.get('login')?.checks.add(
-    new Check('acr_values', 'none of the requested acr values can be reached', (ctx) => {
-      for (const requested of requestedAcrs(ctx)) {
-        if (requested.some((acr) => acrValues.some((known) => known === acr))) continue;
-        throw new errors.UnmetAuthenticationRequirements(
-          'none of the requested acr values can be reached',
-        );
+  const login = policy.get('login');
+  // Ours asks once and then says that it cannot be had; theirs would ask for ever.
+  login?.checks.remove('essential_acrs');
+  login?.checks.remove('essential_acr');
+  login?.checks.add(
+    new Check('assurance', 'the log-in is not strong or fresh enough', async (ctx) => {
+      const { oidc } = ctx;
+      const { session, params } = oidc;
+      const servers = await Promise.all(
+        Object.keys(oidc.resourceServers ?? {}).map((indicator) =>
+          guarded(() => directory.findResourceServer(indicator)),
+        ),
+      );
+      const demand = assuranceOf({
+        acrValues: params?.acr_values,
+        claims: oidc.claims,
+        scopes: oidc.requestParamScopes,
+        servers: servers.filter((server) => server !== undefined),
+      });
+      if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
+      const fresh =
+        demand.maxAge === undefined || oidc.result?.login || !session.past(demand.maxAge);
+      if (fresh && meets(session.acr, demand)) return Check.NO_NEED_TO_PROMPT;
+      if (oidc.result?.login) {
+        throw new errors.UnmetAuthenticationRequirements('the log-in did not reach what was asked');
       }
-      return Check.NO_NEED_TO_PROMPT;
+      return Check.REQUEST_PROMPT;
     }),
   );
   // First-party applications on the device have just shown a log-in page of this server; asking
@@ -42,17 +59,6 @@ export function createInteractionPolicy(): ReturnType<typeof base> {
       isFirstParty(ctx.oidc.client) ? Check.NO_NEED_TO_PROMPT : ask.call(native, ctx);
   }
   return policy;
-}
-
-/** Each list names the contexts of which one is wanted; asking again for others never ends. */
-function requestedAcrs({ oidc }: KoaContextWithOIDC): unknown[][] {
-  const { acr_values: voluntary } = oidc.params ?? {};
-  const essential = oidc.claims?.id_token?.acr;
-  return [
-    ...(typeof voluntary === 'string' ? [voluntary.split(' ')] : []),
-    ...(essential?.essential && Array.isArray(essential.values) ? [essential.values] : []),
-    ...(essential?.essential && essential.value ? [[essential.value]] : []),
-  ];
 }
 
 function isFirstParty(client: HostClient | undefined): boolean {

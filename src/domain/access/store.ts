@@ -7,7 +7,15 @@ export type ResourceServerRow = {
   readonly name: string;
   readonly format: 'opaque' | 'jwt';
   readonly accessTokenTtl: number;
-  readonly scopes: readonly { readonly name: string; readonly description: string }[];
+  readonly scopes: readonly ScopeRow[];
+};
+
+export type ScopeRow = {
+  readonly name: string;
+  readonly description: string;
+  /** What a log-in must have been for this scope (RFC 9470). */
+  readonly requiredAcr?: string | null;
+  readonly maxAgeSeconds?: number | null;
 };
 
 export function accessStore(db: Db) {

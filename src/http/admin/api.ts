@@ -9,6 +9,7 @@ import { type Administrator, type AdminScope, mayAdminister } from '../../domain
 import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
 import type { ChangeStatus, ChangeStatusResult } from '../../flows/change-status.js';
 import type { RevokeAccess } from '../../flows/revoke-access.js';
+import type { UnlockAccount } from '../../flows/unlock-account.js';
 import { AppError } from '../../kernel/errors.js';
 import { isId } from '../../kernel/ids.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
@@ -20,6 +21,7 @@ export type AdminParts = {
   readonly issuer: string;
   readonly authorizeAdministrator: AuthorizeAdministrator;
   readonly revokeAccess: RevokeAccess;
+  readonly unlockAccount: UnlockAccount;
   readonly changeAccountStatus: ChangeStatus;
   readonly changeClientStatus: ChangeStatus;
 };
@@ -69,6 +71,19 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
     if (result.kind === 'not-found') throw new AppError('not_found');
     if (result.kind === 'forbidden') throw new AppError('forbidden');
     ctx.body = { revoked: result.revoked };
+  });
+
+  router.post('/users/:id/unlock', json, async (ctx) => {
+    const administrator = await administratorOf(ctx, 'users:write');
+    const id = idOf(ctx);
+    const result = await parts.unlockAccount({
+      administrator,
+      accountId: id,
+      origin: originOf(ctx),
+    });
+    if (result.kind === 'not-found') throw new AppError('not_found');
+    if (result.kind === 'forbidden') throw new AppError('forbidden');
+    ctx.status = 204;
   });
 
   router.patch('/users/:id', json, async (ctx) => {

@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { AppContext, AppMiddleware } from '../context.js';
+import { PUZZLE_POLICY } from '../views.js';
 
 function policy(nonce: string, formTargets: readonly string[]): string {
   return [
@@ -56,4 +57,10 @@ function formSource(target: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Lets a page with a proof-of-work puzzle compute in workers, from our own files only. */
+export function allowWorkers(ctx: AppContext): void {
+  const header = ctx.response.get('Content-Security-Policy');
+  if (header) ctx.set('Content-Security-Policy', `${header}; ${PUZZLE_POLICY}`);
 }

@@ -1,0 +1,143 @@
+/** From the step a sign-in is at to the page, its status and its forms' addresses. */
+import type { SignInPage } from '../flows/sign-in/index.js';
+import type { Interaction } from '../oidc/interactions.js';
+import type { AppContext } from './context.js';
+import { allowWorkers } from './middleware/headers.js';
+import {
+  codePage,
+  consentPage,
+  enrolPage,
+  identityLabel,
+  lockedPage,
+  recoveryCodePage,
+  recoveryCodesPage,
+  signInPage,
+} from './views.js';
+
+type Shown = {
+  readonly interaction: Interaction;
+  readonly csrf: string;
+  readonly page: Exclude<SignInPage, { kind: 'signed-in' | 'unreachable' }>;
+  readonly login?: string | undefined;
+  readonly overloaded?: boolean;
+  /** Ask for a recovery code instead of one from the app. */
+  readonly recovery?: boolean;
+};
+
+function brandOf({ client }: Interaction) {
+  return { name: client.name, policyUri: client.policyUri, tosUri: client.tosUri };
+}
+
+/** Draws the page of a step. A refusal is 422, a lock 429; a page that is simply next is 200. */
+export function showStep(ctx: AppContext, shown: Shown): void {
+  const { interaction, csrf, page } = shown;
+  const base = `/signin/${interaction.uid}`;
+  const frame = {
+    client: brandOf(interaction),
+    csrf,
+    cancelAction: `${base}/cancel`,
+    nonce: ctx.state.nonce,
+  };
+  ctx.type = 'html';
+  if ('problem' in page && page.problem) ctx.status = 422;
+
+  switch (page.kind) {
+    case 'password': {
+      if (page.ask) allowWorkers(ctx);
+      ctx.body = signInPage({
+        ...frame,
+        action: `${base}/login`,
+        login: shown.login,
+        problem: shown.overloaded ? 'overloaded' : page.problem,
+        ...(page.ask
+          ? {
+              challenge: {
+                kind: 'puzzle',
+                challengeJson: page.ask.puzzle,
+                waitToken: page.ask.patience,
+                waitSeconds: page.ask.patienceSeconds,
+              },
+            }
+          : {}),
+      });
+      return;
+    }
+    case 'locked': {
+      ctx.status = 429;
+      ctx.set('Retry-After', String(page.retryAfterSeconds));
+      ctx.body = lockedPage({
+        ...frame,
+        retryAfterSeconds: page.retryAfterSeconds,
+        opensAt: clockTime(page.retryAfterSeconds),
+        requestId: ctx.state.requestId,
+      });
+      return;
+    }
+    case 'totp':
+      ctx.body = shown.recovery
+        ? recoveryCodePage({ ...frame, action: `${base}/recovery`, codeAction: base })
+        : codePage({
+            ...frame,
+            action: `${base}/code`,
+            recoveryAction: `${base}?use=recovery`,
+            rememberable: page.rememberable,
+            problem: page.problem,
+          });
+      return;
+    case 'enrol-totp':
+      ctx.body = enrolPage({
+        ...frame,
+        action: `${base}/enrolment`,
+        qrSvg: page.qrSvg,
+        secret: page.secret,
+        otpauthUri: page.otpauthUri,
+        accountName: page.accountName,
+        required: page.required,
+        problem: page.problem,
+      });
+      return;
+    case 'show-recovery-codes':
+      ctx.body = recoveryCodesPage({ ...frame, action: `${base}/codes`, codes: page.codes });
+  }
+}
+
+/** The consent page of an interaction that asks for one. */
+export function showConsent(
+  ctx: AppContext,
+  interaction: Interaction,
+  question: Extract<Interaction['question'], { kind: 'consent' }>,
+  csrf: string,
+  signedInAs: string,
+): void {
+  const base = `/signin/${interaction.uid}`;
+  ctx.type = 'html';
+  ctx.body = consentPage({
+    client: brandOf(interaction),
+    redirectHost: hostOf(interaction.redirectUri),
+    action: `${base}/consent`,
+    cancelAction: `${base}/cancel`,
+    csrf,
+    signedInAs,
+    identity: question.identity
+      .filter((scope) => scope !== 'offline_access')
+      .map((scope) => ({ scope, labelKey: identityLabel(scope) })),
+    resources: question.resources,
+    offline: question.identity.includes('offline_access'),
+    nonce: ctx.state.nonce,
+  });
+}
+
+/** The server does not know the reader's time zone, so it names its own. */
+function clockTime(inSeconds: number): string {
+  const opens = new Date(Math.ceil((Date.now() + inSeconds * 1000) / 60_000) * 60_000);
+  return `${opens.toISOString().slice(11, 16)} UTC`;
+}
+
+function hostOf(uri: string): string {
+  try {
+    const url = new URL(uri);
+    return url.host || url.protocol.slice(0, -1);
+  } catch {
+    return '';
+  }
+}

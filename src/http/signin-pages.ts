@@ -75,7 +75,12 @@ export function showStep(ctx: AppContext, shown: Shown): void {
     }
     case 'totp':
       ctx.body = shown.recovery
-        ? recoveryCodePage({ ...frame, action: `${base}/recovery`, codeAction: base })
+        ? recoveryCodePage({
+            ...frame,
+            action: `${base}/recovery`,
+            codeAction: base,
+            problem: page.problem,
+          })
         : codePage({
             ...frame,
             action: `${base}/code`,
@@ -97,7 +102,12 @@ export function showStep(ctx: AppContext, shown: Shown): void {
       });
       return;
     case 'show-recovery-codes':
-      ctx.body = recoveryCodesPage({ ...frame, action: `${base}/codes`, codes: page.codes });
+      ctx.body = recoveryCodesPage({
+        ...frame,
+        action: `${base}/codes`,
+        codes: page.codes,
+        problem: page.problem,
+      });
   }
 }
 

@@ -72,7 +72,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
     ctx: AppContext,
     interaction: Interaction,
     page: SignInPage,
-    shown: { login?: string | undefined } = {},
+    shown: { login?: string | undefined; recovery?: boolean } = {},
   ): Promise<void> => {
     if (page.kind === 'signed-in') {
       devices.add(ctx, page.deviceToken);
@@ -103,7 +103,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
       const login = field('login').slice(0, 254) || undefined;
       try {
         const page = await work(ctx, requestOf(interaction, question), field);
-        await present(ctx, interaction, page, { login });
+        await present(ctx, interaction, page, { login, recovery: path === 'recovery' });
       } catch (error) {
         if (!(error instanceof AppError) || error.code !== 'overloaded') throw error;
         ctx.status = 503;
@@ -155,11 +155,11 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
   step('enrolment', (ctx, request, field) =>
     signIn.confirmEnrolment(request, visitorOf(ctx), { code: field('code').slice(0, 32) }),
   );
-  step('codes', (ctx, request, field) =>
-    field('saved') === 'yes'
-      ? signIn.acknowledgeCodes(request, visitorOf(ctx))
-      : signIn.look(request, visitorOf(ctx)),
-  );
+  step('codes', async (ctx, request, field) => {
+    if (field('saved') === 'yes') return signIn.acknowledgeCodes(request, visitorOf(ctx));
+    const page = await signIn.look(request, visitorOf(ctx));
+    return page.kind === 'show-recovery-codes' ? { ...page, problem: 'not-saved' } : page;
+  });
 
   router.post('/:uid/consent', form, async (ctx) => {
     const interaction = await load(ctx);

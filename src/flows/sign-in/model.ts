@@ -54,7 +54,11 @@ export type SignInPage =
       readonly required: boolean;
       readonly problem?: 'wrong-code';
     }
-  | { readonly kind: 'show-recovery-codes'; readonly codes: readonly string[] }
+  | {
+      readonly kind: 'show-recovery-codes';
+      readonly codes: readonly string[];
+      readonly problem?: 'not-saved';
+    }
   /** This account cannot prove what is asked for. */
   | { readonly kind: 'unreachable' }
   | {

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-const benches = ['introspection.ts', 'password-hashing.ts'];
+const benches = ['introspection.ts', 'password-hashing.ts', 'login-timing.ts'];
 
 for (const name of benches) {
   console.log(`\n${name}`);

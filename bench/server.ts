@@ -15,10 +15,14 @@ export type BenchServer = {
   readonly pid: number;
   readonly accessToken: string;
   readonly ordersSecret: string;
+  readonly issuer: string;
+  readonly demo: Demo;
   stop(): Promise<void>;
 };
 
-export async function startBenchServer(): Promise<BenchServer> {
+export async function startBenchServer(
+  env: Readonly<Record<string, string>> = {},
+): Promise<BenchServer> {
   const port = await new Promise<number>((resolve) => {
     const probe = createServer().listen(0, '127.0.0.1', () => {
       const address = probe.address();
@@ -34,6 +38,7 @@ export async function startBenchServer(): Promise<BenchServer> {
       LATCHKEY_DATA_DIR: dataDir,
       LATCHKEY_OPS_PORT: '0',
       LOG_LEVEL: 'warn',
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -51,6 +56,8 @@ export async function startBenchServer(): Promise<BenchServer> {
     pid: child.pid ?? 0,
     accessToken: tokens.access_token,
     ordersSecret: demo.clients.orders_api?.client_secret ?? '',
+    issuer,
+    demo,
     async stop() {
       child.kill('SIGTERM');
       await new Promise((resolve) => child.once('exit', resolve));

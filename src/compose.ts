@@ -226,8 +226,8 @@ export async function composeServer(
   });
   const post = composePost(config, core, log);
   const purge = startPurge({
-    purgeExpired: domain.grants.purgeExpired,
-    onError: (error) => log.error({ err: error }, 'expired artifacts could not be purged'),
+    purges: [domain.grants.purgeExpired, domain.risk.purgeRisk, domain.attempts.deleteExpired],
+    onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
 
   const app = createApp({
@@ -235,6 +235,7 @@ export async function composeServer(
     trustedProxies: config.trustedProxies,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
+    clientAuthFailures: limits.clientAuthFailures,
     signIn: {
       issuer: config.issuer,
       interactions: createInteractions(host, directory),

@@ -11,8 +11,17 @@ export type Verdict =
   | { readonly kind: 'no-token' }
   | { readonly kind: 'invalid-token' }
   | { readonly kind: 'insufficient-scope' }
+  /** The right person, but their log-in is too weak or too long ago (RFC 9470). */
+  | { readonly kind: 'insufficient-login' }
   /** Nobody knows. That is no reason to call anybody signed out. */
   | { readonly kind: 'cannot-ask'; readonly reason: string };
+
+/** What a request needs. */
+export type Need = {
+  readonly scope: string;
+  /** The ways to log in that are good enough, and for how many seconds. */
+  readonly login?: { readonly acr: readonly string[]; readonly maxAge: number };
+};
 
 const client: oauth.Client = { client_id: settings.clientId };
 const clientAuthentication = oauth.ClientSecretBasic(settings.clientSecret);
@@ -45,8 +54,8 @@ async function introspect(token: string): Promise<oauth.IntrospectionResponse> {
   return oauth.processIntrospectionResponse(server, client, response);
 }
 
-/** Judges the `Authorization` header of a request that needs `scope`. */
-export async function judge(authorization: string | undefined, scope: string): Promise<Verdict> {
+/** Judges the `Authorization` header of a request. */
+export async function judge(authorization: string | undefined, need: Need): Promise<Verdict> {
   const [, token] = /^bearer +(.+)$/i.exec(authorization?.trim() ?? '') ?? [];
   if (token === undefined) return { kind: 'no-token' };
 
@@ -63,8 +72,18 @@ export async function judge(authorization: string | undefined, scope: string): P
   if (![found.aud].flat().includes(settings.audience)) return { kind: 'invalid-token' };
   // A token bound to a key is worth nothing without a proof of that key (RFC 9449 section 7.2).
   if (found.cnf !== undefined) return { kind: 'invalid-token' };
-  if (!found.scope?.split(' ').includes(scope)) return { kind: 'insufficient-scope' };
+  if (!found.scope?.split(' ').includes(need.scope)) return { kind: 'insufficient-scope' };
+  if (need.login && !isGoodEnough(found, need.login)) return { kind: 'insufficient-login' };
   return { kind: 'allowed', subject: found.sub };
+}
+
+/** A token that does not say how and when its subject logged in has not shown that they did. */
+function isGoodEnough(
+  { acr, auth_time: loggedInAt }: oauth.IntrospectionResponse,
+  need: NonNullable<Need['login']>,
+): boolean {
+  if (typeof acr !== 'string' || !need.acr.includes(acr)) return false;
+  return typeof loggedInAt === 'number' && Date.now() / 1000 - loggedInAt <= need.maxAge;
 }
 
 function explain(error: unknown): string {

@@ -1,10 +1,18 @@
-/** An API that serves a shopper's orders to whoever holds a token for them. */
+/** An API that shows a shopper's orders to whoever holds a token for them, and refunds them. */
 import { createServer, type ServerResponse } from 'node:http';
-import { judge } from './access.js';
-import { ordersOf } from './orders.js';
+import { judge, type Need } from './access.js';
+import { ordersOf, refund } from './orders.js';
 import { settings } from './settings.js';
 
 const SCOPE = 'orders:read';
+
+/** Money moves only after a log-in with two factors (or better) in the last five minutes. */
+const TWO_FACTORS = 'urn:latchkey:acr:2';
+const MAX_AGE = 300;
+const REFUND: Need = {
+  scope: SCOPE,
+  login: { acr: [TWO_FACTORS, 'urn:latchkey:acr:phr'], maxAge: MAX_AGE },
+};
 
 function answer(
   res: ServerResponse,
@@ -26,30 +34,67 @@ function refuse(res: ServerResponse, status: 401 | 403, error?: string, details 
   answer(res, status, { error: error ?? 'unauthorized' }, { 'www-authenticate': challenge });
 }
 
-async function serveOrders(authorization: string | undefined, res: ServerResponse): Promise<void> {
-  const verdict = await judge(authorization, SCOPE);
+/** Answers a request that lacks what it needs; otherwise hands its subject to `serve`. */
+async function guard(
+  authorization: string | undefined,
+  need: Need,
+  res: ServerResponse,
+  serve: (subject: string | undefined) => void,
+): Promise<void> {
+  const verdict = await judge(authorization, need);
   switch (verdict.kind) {
     case 'allowed':
-      return answer(res, 200, verdict.subject === undefined ? [] : ordersOf(verdict.subject));
+      return serve(verdict.subject);
     case 'no-token':
       return refuse(res, 401);
     case 'invalid-token':
       return refuse(res, 401, 'invalid_token');
     case 'insufficient-scope':
       return refuse(res, 403, 'insufficient_scope', `, scope="${SCOPE}"`);
+    case 'insufficient-login': {
+      // What a client puts into its authorization request to get a token that will do (RFC 9470).
+      const why = 'A log-in with two factors in the last five minutes is needed';
+      const what = `acr_values="${TWO_FACTORS}", max_age="${MAX_AGE}"`;
+      const details = `, error_description="${why}", ${what}`;
+      return refuse(res, 401, 'insufficient_user_authentication', details);
+    }
     case 'cannot-ask':
       console.error(`The authorization server could not be asked: ${verdict.reason}`);
       return answer(res, 503, { error: 'temporarily_unavailable' }, { 'retry-after': '5' });
   }
 }
 
+function serveOrders(authorization: string | undefined, res: ServerResponse): Promise<void> {
+  return guard(authorization, { scope: SCOPE }, res, (subject) =>
+    answer(res, 200, subject === undefined ? [] : ordersOf(subject)),
+  );
+}
+
+function serveRefund(
+  authorization: string | undefined,
+  res: ServerResponse,
+  number: string,
+): Promise<void> {
+  return guard(authorization, REFUND, res, (subject) => {
+    const order = subject === undefined ? undefined : refund(subject, number);
+    return order ? answer(res, 200, order) : answer(res, 404, { error: 'not_found' });
+  });
+}
+
 const server = createServer((req, res) => {
-  const [path] = (req.url ?? '').split('?');
-  if (path !== '/orders') return answer(res, 404, { error: 'not_found' });
-  if (req.method !== 'GET') {
-    return answer(res, 405, { error: 'method_not_allowed' }, { allow: 'GET' });
+  const [path = ''] = (req.url ?? '').split('?');
+  const [, refunded] = /^\/orders\/([^/]+)\/refund$/.exec(path) ?? [];
+  if (path !== '/orders' && refunded === undefined) return answer(res, 404, { error: 'not_found' });
+  const method = refunded === undefined ? 'GET' : 'POST';
+  if (req.method !== method) {
+    return answer(res, 405, { error: 'method_not_allowed' }, { allow: method });
   }
-  serveOrders(req.headers.authorization, res).catch((error: unknown) => {
+  const { authorization } = req.headers;
+  const served =
+    refunded === undefined
+      ? serveOrders(authorization, res)
+      : serveRefund(authorization, res, refunded);
+  served.catch((error: unknown) => {
     console.error(error);
     answer(res, 500, { error: 'server_error' });
   });

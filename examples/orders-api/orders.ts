@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 export type Order = {
   readonly number: string;
   readonly placedOn: string;
-  readonly status: 'delivered' | 'on its way' | 'in the workshop';
+  readonly status: 'delivered' | 'on its way' | 'in the workshop' | 'refunded';
   readonly items: readonly string[];
   /** In the smallest unit of the currency. */
   readonly total: { readonly amount: number; readonly currency: string };
@@ -27,6 +27,17 @@ const history = [
 
 const DAY_MS = 24 * 3_600_000;
 
+/** Who was refunded what; it lasts as long as the process. */
+const refunds = new Map<string, Set<string>>();
+
+/** Refunds an order, once however often it is asked; nothing when the shopper has no such order. */
+export function refund(subject: string, number: string): Order | undefined {
+  if (!ordersOf(subject).some((order) => order.number === number)) return undefined;
+  const refunded = refunds.get(subject) ?? new Set();
+  refunds.set(subject, refunded.add(number));
+  return ordersOf(subject).find((order) => order.number === number);
+}
+
 /** The orders of a shopper, newest first. */
 export function ordersOf(subject: string): Order[] {
   const digits = createHash('sha256').update(subject).digest();
@@ -35,10 +46,11 @@ export function ordersOf(subject: string): Order[] {
     const first = digit(row) % goods.length;
     const second = (first + 1 + (digit(row + 8) % (goods.length - 1))) % goods.length;
     const bought = goods.filter((_, index) => index === first || index === second);
+    const number = `AO-${10_000 + digit(row + 16) * 256 + digit(row + 24)}`;
     return {
-      number: `AO-${10_000 + digit(row + 16) * 256 + digit(row + 24)}`,
+      number,
       placedOn: new Date(Date.now() - daysAgo * DAY_MS).toISOString().slice(0, 10),
-      status,
+      status: refunds.get(subject)?.has(number) ? 'refunded' : status,
       items: bought.map(({ name }) => name),
       total: { amount: bought.reduce((sum, { price }) => sum + price, 0), currency: 'EUR' },
     };

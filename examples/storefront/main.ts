@@ -4,18 +4,19 @@
  */
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { fetchOrders } from './orders.js';
-import { type Notice, type Shown, shopPage } from './pages.js';
+import { fetchOrders, type RefundAnswer, refundOrder, type StepUp } from './orders.js';
+import { money, type Notice, type Shown, shopPage } from './pages.js';
 import {
   closeSession,
   findSession,
   openSession,
+  type Pending,
   recallSignIn,
   rememberSignIn,
   type Session,
 } from './sessions.js';
 import { settings } from './settings.js';
-import { beginSignIn, beginSignOut, finishSignIn, refresh } from './sign-in.js';
+import { beginSignIn, beginSignOut, finishSignIn, refresh, type Tokens } from './sign-in.js';
 import { style } from './style.js';
 
 /** One request: where it goes, from whom, and where the answer is written. */
@@ -29,6 +30,8 @@ const pages = new Map<string, (visit: Visit) => Promise<void>>([
   ['GET /', showShop],
   ['GET /login', signIn],
   ['GET /callback', comeBack],
+  ['GET /refund', askBeforeRefund],
+  ['POST /refund', confirmRefund],
   ['POST /refresh', refreshTokens],
   ['POST /logout', signOut],
 ]);
@@ -37,54 +40,134 @@ const SIGNED_OUT = calm('You have been signed out. Please sign in again.');
 
 async function showShop({ session, res }: Visit): Promise<void> {
   if (!session?.tokens) return show(res, 200, {});
-  let answer = await fetchOrders(session.tokens.accessToken);
-  if (answer.kind === 'token-refused') {
-    // Expired, most likely: one new token, one more try.
-    if (!(await renew(session))) return forget(session, res);
-    answer = await fetchOrders(session.tokens.accessToken);
-  }
+  const answer = await withToken(session, fetchOrders);
+  if (answer === 'signed-out') return forget(session, res);
   const { name, expiresAt: tokenExpiresAt } = session.tokens;
   if (answer.kind !== 'orders') {
     console.error(answer.kind === 'outage' ? answer.reason : 'the orders API refuses new tokens');
     const notice = outage('Your orders cannot be shown just now. You are still signed in.');
     return show(res, 503, { name, tokenExpiresAt, notice });
   }
-  const news = session.news;
+  const notice = session.news;
   session.news = undefined;
-  const notice = news === undefined ? undefined : ({ tone: 'good', text: news } as const);
   return show(res, 200, { name, tokenExpiresAt, orders: answer.orders, notice });
 }
 
 async function signIn({ session, res }: Visit): Promise<void> {
   const { url, checks } = await beginSignIn();
-  rememberSignIn(session ?? openSession(res), checks);
+  rememberSignIn(session ?? openSession(res), { checks });
   redirect(res, url.href);
 }
 
 async function comeBack({ url, session, res }: Visit): Promise<void> {
-  const checks = recallSignIn(session, url.searchParams.get('state') ?? '');
-  if (!checks) {
+  const pending = recallSignIn(session, url.searchParams.get('state') ?? '');
+  if (!pending) {
     // The same page loaded twice, or an address that somebody else made up.
     if (session?.tokens) return redirect(res, '/');
     return show(res, 400, { notice: calm('That sign-in has expired. Please try again.') });
   }
-  const result = await finishSignIn(url, checks);
-  switch (result.kind) {
-    case 'cancelled':
-      return show(res, 200, { notice: calm('You did not sign in.') });
-    case 'expired':
-      return show(res, 400, { notice: calm('That sign-in has expired. Please try again.') });
-    case 'signed-in':
-      if (session) closeSession(session, res);
-      openSession(res).tokens = result.tokens;
-      return redirect(res, '/');
+  const result = await finishSignIn(url, pending.checks);
+  if (result.kind === 'signed-in') {
+    if (session) closeSession(session, res);
+    const opened = openSession(res);
+    opened.tokens = result.tokens;
+    if (pending.refund) opened.news = await finishRefund(result.tokens, pending.refund);
+    return redirect(res, '/');
+  }
+  if (session?.tokens && pending.refund) {
+    // They were signed in before they were asked for more, and still are.
+    session.news = calm(NOT_REFUNDED[result.kind]);
+    return redirect(res, '/');
+  }
+  const [status, words] = NOT_SIGNED_IN[result.kind];
+  return show(res, status, { notice: calm(words) });
+}
+
+const NOT_SIGNED_IN = {
+  cancelled: [200, 'You did not sign in.'],
+  expired: [400, 'That sign-in has expired. Please try again.'],
+  unmet: [403, 'Your account cannot sign in the way this shop asks for.'],
+} as const;
+
+const NOT_REFUNDED = {
+  cancelled: 'You did not sign in again, so nothing was refunded.',
+  expired: 'That sign-in has expired, so nothing was refunded. Please try again.',
+  unmet:
+    'Nothing was refunded: it takes a way to sign in that your account does not have. Please ask our support.',
+} as const;
+
+/** What will happen is said before it does. */
+async function askBeforeRefund({ url, session, res }: Visit): Promise<void> {
+  if (!session?.tokens) return redirect(res, '/');
+  const answer = await withToken(session, fetchOrders);
+  if (answer === 'signed-out') return forget(session, res);
+  const number = url.searchParams.get('order');
+  const order =
+    answer.kind === 'orders'
+      ? answer.orders.find((one) => one.number === number && one.status !== 'refunded')
+      : undefined;
+  // The shop's page says what is the matter, if anything is.
+  if (!order) return redirect(res, '/');
+  return show(res, 200, { name: session.tokens.name, refund: order });
+}
+
+async function confirmRefund({ url, session, res }: Visit): Promise<void> {
+  if (!session?.tokens) return redirect(res, '/');
+  const order = url.searchParams.get('order') ?? '';
+  const answer = await withToken(session, (token) => refundOrder(token, order));
+  if (answer === 'signed-out') return forget(session, res);
+  if (answer.kind === 'step-up') return stepUp(session, res, order, answer.stepUp);
+  session.news = newsOf(answer);
+  redirect(res, '/');
+}
+
+/**
+ * The token is good, but not for this: the shopper signs in as the API asks. What they confirmed
+ * is kept here, under the state of that sign-in, and never in an address somebody could make up.
+ */
+async function stepUp(
+  session: Session,
+  res: ServerResponse,
+  order: string,
+  asked: StepUp,
+): Promise<void> {
+  const { url, checks } = await beginSignIn(asked);
+  const subject = session.tokens?.subject ?? '';
+  rememberSignIn(session, { checks, refund: { order, subject } });
+  redirect(res, url.href);
+}
+
+async function finishRefund(
+  { accessToken, subject }: Tokens,
+  refund: NonNullable<Pending['refund']>,
+): Promise<Notice> {
+  // Somebody else may have signed in. Nobody confirms for another.
+  if (subject !== refund.subject) return calm('You changed accounts, so nothing was refunded.');
+  return newsOf(await refundOrder(accessToken, refund.order));
+}
+
+function newsOf(answer: RefundAnswer): Notice {
+  switch (answer.kind) {
+    case 'refunded': {
+      const { number, total } = answer.order;
+      return good(`Order ${number} is refunded: you get ${money(total)} back.`);
+    }
+    case 'no-such-order':
+      return calm('There is no such order.');
+    // Asked twice for the same: they have done what they could.
+    case 'step-up':
+      return calm(NOT_REFUNDED.unmet);
+    case 'token-refused':
+    case 'outage':
+      if (answer.kind === 'outage') console.error(answer.reason);
+      return outage('The refund could not be made just now. Please try again soon.');
   }
 }
 
 async function refreshTokens({ session, res }: Visit): Promise<void> {
   if (!session?.tokens) return redirect(res, '/');
   if (!(await renew(session))) return forget(session, res);
-  session.news = 'Your token was refreshed.';
+  session.news = good('Your token was refreshed.');
   redirect(res, '/');
 }
 
@@ -99,6 +182,18 @@ async function signOut({ session, res }: Visit): Promise<void> {
     const words = 'You are signed out of this shop, but the sign-in service does not answer';
     show(res, 503, { notice: outage(`${words}: it may still know you on this device.`) });
   }
+}
+
+/** Calls the API; a token that is refused has expired, most likely: a new one, one more try. */
+async function withToken<Answer extends { readonly kind: string }>(
+  session: Session,
+  call: (accessToken: string) => Promise<Answer>,
+): Promise<Answer | 'signed-out'> {
+  if (!session.tokens) return 'signed-out';
+  const answer = await call(session.tokens.accessToken);
+  if (answer.kind !== 'token-refused') return answer;
+  if (!(await renew(session))) return 'signed-out';
+  return call(session.tokens.accessToken);
 }
 
 /**
@@ -118,6 +213,10 @@ async function renew(session: Session): Promise<boolean> {
 function forget(session: Session, res: ServerResponse): void {
   closeSession(session, res);
   show(res, 200, { notice: SIGNED_OUT });
+}
+
+function good(text: string): Notice {
+  return { tone: 'good', text };
 }
 
 function calm(text: string): Notice {

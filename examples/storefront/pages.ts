@@ -1,4 +1,4 @@
-/** The shop's only page, in all its states. */
+/** The shop's page in all its states, and the question before a refund. */
 import type { Order } from './orders.js';
 import { style } from './style.js';
 
@@ -8,6 +8,8 @@ export type Shown = {
   readonly orders?: readonly Order[] | undefined;
   readonly tokenExpiresAt?: Date | undefined;
   readonly notice?: Notice | undefined;
+  /** The order that is about to be refunded, instead of the list. */
+  readonly refund?: Order | undefined;
 };
 
 export type Notice = {
@@ -62,13 +64,18 @@ ${shown.name === undefined ? '' : accountButtons()}
 </header>
 <main>
 ${shown.notice ? notice(shown.notice) : ''}
-${shown.name === undefined ? welcome() : account(shown.name, shown)}
+${content(shown)}
 </main>
 <footer><p>A demonstration shop. Nothing here is for sale.</p></footer>
 </body>
 </html>
 `;
   return text;
+}
+
+function content(shown: Shown): Html {
+  if (shown.name === undefined) return welcome();
+  return shown.refund ? refundQuestion(shown.refund) : account(shown.name, shown);
 }
 
 function notice({ tone, text }: Notice): Html {
@@ -111,12 +118,27 @@ function orderList(orders: readonly Order[]): Html {
 <li>
 <div><strong>${order.items.join(', ')}</strong><span>${money(order.total)}</span></div>
 <div><span>${order.number}, ordered on ${day(order.placedOn)}</span><em>${order.status}</em></div>
+${order.status === 'refunded' ? '' : refundButton(order)}
 </li>`,
   )}
 </ul>`;
 }
 
-function money({ amount, currency }: Order['total']): string {
+function refundButton({ number }: Order): Html {
+  return html`<form action="/refund"><input type="hidden" name="order" value="${number}"><button class="quiet" aria-label="Refund order ${number}">Refund</button></form>`;
+}
+
+function refundQuestion({ number, items, total }: Order): Html {
+  return html`<section class="question">
+<h1>Refund order ${number}?</h1>
+<p>You get ${money(total)} back for ${items.join(', ')}. This cannot be undone.</p>
+<p>Because money is involved, we may ask you to sign in again with a second step.</p>
+<form method="post" action="/refund?order=${encodeURIComponent(number)}"><button>Refund ${money(total)}</button></form>
+<p><a class="button quiet" href="/">Keep the order</a></p>
+</section>`;
+}
+
+export function money({ amount, currency }: Order['total']): string {
   return new Intl.NumberFormat('en-IE', { style: 'currency', currency }).format(amount / 100);
 }
 

@@ -4,18 +4,26 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Notice } from './pages.js';
 import type { Checks, Tokens } from './sign-in.js';
+
+/** A sign-in that has begun, and what the shopper wanted when they were sent there. */
+export type Pending = {
+  readonly checks: Checks;
+  /** A refund that they have confirmed, and who they were then. */
+  readonly refund?: { readonly order: string; readonly subject: string };
+};
 
 export type Session = {
   readonly id: string;
   readonly since: number;
   /** Sign-ins that have begun, by their state: people open several tabs. */
-  readonly pending: Map<string, Checks>;
+  readonly pending: Map<string, Pending>;
   tokens?: Tokens;
   /** Set while new tokens are on their way. */
   refreshing?: Promise<Tokens | undefined> | undefined;
   /** Something to say on the next page, once. */
-  news?: string | undefined;
+  news?: Notice | undefined;
 };
 
 const COOKIE = 'storefront_session';
@@ -50,17 +58,17 @@ export function closeSession(session: Session, res: ServerResponse): void {
   setCookie(res, '', 'Max-Age=0');
 }
 
-export function rememberSignIn(session: Session, checks: Checks): void {
-  session.pending.set(checks.state, checks);
+export function rememberSignIn(session: Session, pending: Pending): void {
+  session.pending.set(pending.checks.state, pending);
   const [oldest] = session.pending.keys();
   if (session.pending.size > MAX_PENDING && oldest) session.pending.delete(oldest);
 }
 
 /** What was remembered under this state, once. */
-export function recallSignIn(session: Session | undefined, state: string): Checks | undefined {
-  const checks = session?.pending.get(state);
+export function recallSignIn(session: Session | undefined, state: string): Pending | undefined {
+  const pending = session?.pending.get(state);
   session?.pending.delete(state);
-  return checks;
+  return pending;
 }
 
 /** Lax, so that the cookie is there when the sign-in server sends the shopper back. */

@@ -3,6 +3,7 @@
  * What a shopper can cause is returned; what is thrown is an outage or a mistake of ours.
  */
 import * as oidc from 'openid-client';
+import type { StepUp } from './orders.js';
 import { settings } from './settings.js';
 
 /** What the shop keeps of a sign-in, on its server and nowhere else. */
@@ -12,10 +13,18 @@ export type Tokens = {
   readonly refreshToken: string | undefined;
   readonly idToken: string;
   readonly name: string;
+  /** Who it is, for the server; names change, this does not. */
+  readonly subject: string;
 };
 
 /** What must come back with the shopper (RFC 7636, RFC 9700 section 4.7). */
-export type Checks = { readonly state: string; readonly nonce: string; readonly verifier: string };
+export type Checks = {
+  readonly state: string;
+  readonly nonce: string;
+  readonly verifier: string;
+  /** The sign-in must be no older than this, in seconds. */
+  readonly maxAge?: number | undefined;
+};
 
 const redirectUri = `${settings.origin}/callback`;
 const { resource } = settings;
@@ -39,14 +48,18 @@ function discover(): Promise<oidc.Configuration> {
   );
 }
 
-/** Where to send the shopper, and what to remember until they are back. */
-export async function beginSignIn(): Promise<{ url: URL; checks: Checks }> {
+/**
+ * Where to send the shopper, and what to remember until they are back. With `stepUp` they are
+ * asked for what an API was missing, although they are signed in (RFC 9470 section 4).
+ */
+export async function beginSignIn(stepUp?: StepUp): Promise<{ url: URL; checks: Checks }> {
   // Asked anew: if the server is down, the shop can say so instead of sending people there.
   known = await discover();
   const checks = {
     state: oidc.randomState(),
     nonce: oidc.randomNonce(),
     verifier: oidc.randomPKCECodeVerifier(),
+    ...(stepUp?.maxAge ? { maxAge: Number(stepUp.maxAge) } : {}),
   };
   const url = oidc.buildAuthorizationUrl(known, {
     redirect_uri: redirectUri,
@@ -56,6 +69,8 @@ export async function beginSignIn(): Promise<{ url: URL; checks: Checks }> {
     nonce: checks.nonce,
     code_challenge: await oidc.calculatePKCECodeChallenge(checks.verifier),
     code_challenge_method: 'S256',
+    ...(stepUp?.acrValues ? { acr_values: stepUp.acrValues } : {}),
+    ...(stepUp?.maxAge ? { max_age: stepUp.maxAge } : {}),
   });
   return { url, checks };
 }
@@ -63,6 +78,8 @@ export async function beginSignIn(): Promise<{ url: URL; checks: Checks }> {
 export type SignInResult =
   | { readonly kind: 'signed-in'; readonly tokens: Tokens }
   | { readonly kind: 'cancelled' }
+  /** This account cannot sign in the way that was asked for. */
+  | { readonly kind: 'unmet' }
   /** The code was too old, or used before. */
   | { readonly kind: 'expired' };
 
@@ -78,13 +95,15 @@ export async function finishSignIn(callback: URL, checks: Checks): Promise<SignI
         expectedNonce: checks.nonce,
         pkceCodeVerifier: checks.verifier,
         idTokenExpected: true,
+        ...(checks.maxAge === undefined ? {} : { maxAge: checks.maxAge }),
       },
       { resource },
     );
     return { kind: 'signed-in', tokens: readTokens(response) };
   } catch (error) {
-    if (error instanceof oidc.AuthorizationResponseError && error.error === 'access_denied') {
-      return { kind: 'cancelled' };
+    if (error instanceof oidc.AuthorizationResponseError) {
+      if (error.error === 'access_denied') return { kind: 'cancelled' };
+      if (error.error === 'unmet_authentication_requirements') return { kind: 'unmet' };
     }
     if (isInvalidGrant(error)) return { kind: 'expired' };
     throw error;
@@ -129,6 +148,7 @@ function readTokens(
     refreshToken: response.refresh_token ?? before?.refreshToken,
     idToken: response.id_token ?? before?.idToken ?? '',
     name: String(name),
+    subject: claims?.sub ?? before?.subject ?? '',
   };
 }
 

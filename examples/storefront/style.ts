@@ -38,7 +38,7 @@ h2 { margin-block: 2rem 0.75rem; font-size: 1rem; font-weight: 650; }
   font: inherit; font-weight: 600; text-decoration: none; cursor: pointer;
 }
 .button:hover, button:hover { filter: brightness(1.08); }
-button.quiet { padding-inline: 1rem; border-color: var(--line); background: var(--card); color: var(--ink); font-weight: 500; }
+.quiet.quiet { padding-inline: 1rem; border-color: var(--line); background: var(--card); color: var(--ink); font-weight: 500; }
 :focus-visible { outline: 3px solid var(--wood); outline-offset: 3px; }
 .notice { margin-block-end: 2rem; padding: 0.875rem 1.125rem; border: 1px solid var(--line); border-radius: 0.5rem; background: var(--card); }
 .notice.good { border-color: currentColor; background: var(--good-back); color: var(--good); }
@@ -51,6 +51,9 @@ main > h1 + p { margin-block-start: 1.5rem; }
 .orders div :last-child { flex: none; }
 .orders div + div { color: var(--soft); font-size: 0.9375rem; }
 .orders em { font-style: normal; color: var(--wood); }
+.orders form { margin-block-start: 0.75rem; }
+.question { display: grid; justify-items: start; gap: 1.25rem; }
+.question p { max-width: 34rem; }
 .behind { margin-block-start: 2.5rem; color: var(--soft); font-size: 0.9375rem; }
 .behind h2 { color: var(--ink); }
 .behind form { margin-block-start: 1rem; }

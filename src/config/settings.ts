@@ -35,7 +35,8 @@ export const settings: readonly Setting[] = [
   {
     name: 'REDIS_URL',
     fallback: 'none',
-    meaning: 'Redis 6.2 or newer, or Valkey. Shown by `/health/ready`; nothing is kept in it yet.',
+    meaning:
+      'Redis 6.2 or newer, or Valkey. Counts the failures of networks and clients for all nodes; without it the database does.',
   },
   {
     name: 'LATCHKEY_DATA_DIR',
@@ -93,13 +94,13 @@ export const settings: readonly Setting[] = [
     name: 'LATCHKEY_RATE_LIMITS',
     fallback: 'on',
     meaning:
-      '`on` or `off`. Reserved for the per-network limits, which this version does not have yet; `off` is refused in production.',
+      '`on` or `off`. Limits on the failures of whole networks and of clients, for load tests to switch off; the guess counter of an account stays. `off` is refused in production.',
   },
   {
     name: 'LATCHKEY_BOT_CHALLENGE',
     fallback: 'adaptive',
     meaning:
-      '`adaptive`, `off` or `always`. Reserved for the proof-of-work challenge, which this version does not have yet.',
+      '`adaptive`, `off` or `always`. When the log-in page asks for a proof of work: after three failures of an account or ten of a network, never, or each time.',
   },
   {
     name: 'SMTP_URL',

@@ -7,6 +7,7 @@ import type { AppMiddleware, RequestState } from './context.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { type MailboxParts, mailboxRoutes } from './mailbox.js';
+import type { ClientAuthFailures } from './middleware/client-auth-limit.js';
 import { type ErrorObserver, mapErrors } from './middleware/errors.js';
 import { securityHeaders } from './middleware/headers.js';
 import { limitBodies } from './middleware/limits.js';
@@ -21,6 +22,7 @@ export type AppParts = {
   /** The provider's own cookie keys: it reads signed what we write (and the other way round). */
   readonly cookieKeys: readonly string[];
   readonly protocolHost: AppMiddleware;
+  readonly clientAuthFailures: ClientAuthFailures;
   readonly signIn: SignInParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -57,7 +59,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     app.use(router.routes());
     app.use(router.allowedMethods());
   }
-  app.use(protocolRoutes(parts.protocolHost));
+  app.use(protocolRoutes(parts.protocolHost, parts.clientAuthFailures));
   return app;
 }
 

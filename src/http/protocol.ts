@@ -5,6 +5,7 @@
  */
 import { AppError } from '../kernel/errors.js';
 import type { AppMiddleware } from './context.js';
+import { type ClientAuthFailures, limitClientAuth } from './middleware/client-auth-limit.js';
 import { allowFormTarget } from './middleware/headers.js';
 
 /** The host's endpoints: exact path → methods. Resumed authorizations end in an opaque id. */
@@ -31,10 +32,20 @@ const CACHEABLE = new Set([
   '/oauth2/jwks',
 ]);
 
-type HostContext = { oidc?: { params?: Record<string, unknown>; session?: { state?: unknown } } };
+type HostContext = {
+  oidc?: {
+    params?: Record<string, unknown>;
+    session?: { state?: unknown };
+    entities?: { Interaction?: { params?: Record<string, unknown> } };
+  };
+};
 
-/** @param host runs the protocol host's own middleware on the request */
-export function protocolRoutes(host: AppMiddleware): AppMiddleware {
+/**
+ * @param host runs the protocol host's own middleware on the request
+ * @param failures of clients that could not prove who they are
+ */
+export function protocolRoutes(host: AppMiddleware, failures: ClientAuthFailures): AppMiddleware {
+  const limited = limitClientAuth(failures);
   return async (ctx, next) => {
     const resumed = RESUME.test(ctx.path);
     const methods = resumed ? ['GET'] : endpoints.get(ctx.path);
@@ -44,7 +55,7 @@ export function protocolRoutes(host: AppMiddleware): AppMiddleware {
       ctx.set('Allow', methods.join(', '));
       throw new AppError('method_not_allowed');
     }
-    await host(ctx, async () => undefined);
+    await limited(ctx, () => host(ctx, async () => undefined));
     if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {
       ctx.set('Cache-Control', 'public, max-age=300');
     }
@@ -56,9 +67,13 @@ export function protocolRoutes(host: AppMiddleware): AppMiddleware {
 
 /** Pages of the host post on to the client: its redirect URI, or the log-out's. */
 function allowWhereItGoes(ctx: HostContext, allow: (target: string) => void): void {
-  const { params, session } = ctx.oidc ?? {};
+  const { params, session, entities } = ctx.oidc ?? {};
+  // Another account than the one that was signed in: a form ends the old session, and its
+  // redirects lead through the resumed authorization to the client.
+  const resumed = entities?.Interaction?.params;
   const state = session?.state as { postLogoutRedirectUri?: unknown } | undefined;
-  for (const target of [params?.redirect_uri, state?.postLogoutRedirectUri]) {
+  const targets = [params?.redirect_uri, resumed?.redirect_uri, state?.postLogoutRedirectUri];
+  for (const target of new Set(targets)) {
     if (typeof target === 'string') allow(target);
   }
 }

@@ -84,7 +84,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
         : codePage({
             ...frame,
             action: `${base}/code`,
-            recoveryAction: `${base}?use=recovery`,
+            recoveryAction: page.recoveryCodeAccepted ? `${base}?use=recovery` : undefined,
             rememberable: page.rememberable,
             problem: page.problem,
           });

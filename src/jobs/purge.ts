@@ -15,14 +15,14 @@ export type Job = {
 
 /** Starts the job; the first batch is due within the first minute and a bit. */
 export function startPurge(parts: {
-  /** Removes at most `limit` rows; returns how many. */
-  readonly purgeExpired: (limit: number) => Promise<number>;
+  /** Each removes about `limit` rows at most; returns how many. */
+  readonly purges: readonly ((limit: number) => Promise<number>)[];
   readonly onError: (error: unknown) => void;
   readonly timers?: Timers;
   /** From 0 to 1: nodes that started together must not all come at the same moment. */
   readonly random?: () => number;
 }): Job {
-  const { purgeExpired, onError, timers = systemTimers, random = Math.random } = parts;
+  const { purges, onError, timers = systemTimers, random = Math.random } = parts;
   let closed = false;
   let underway = Promise.resolve();
   let callOff = () => {};
@@ -31,14 +31,19 @@ export function startPurge(parts: {
     if (closed) return;
     const jitter = 0.75 + random() / 2;
     callOff = timers.after(EVERY_MS * jitter, () => {
-      underway = purge().catch(onError).finally(plan);
+      underway = purge().finally(plan);
     });
   };
   const purge = async () => {
-    let removed: number;
+    // One that fails must not keep the others from their turn.
+    for (const purgeExpired of purges) await drain(purgeExpired).catch(onError);
+  };
+  const drain = async (purgeExpired: (limit: number) => Promise<number>) => {
+    let removed = 0;
     do {
+      if (closed) return;
       removed = await purgeExpired(PURGE_BATCH);
-    } while (removed >= PURGE_BATCH && !closed);
+    } while (removed >= PURGE_BATCH);
   };
 
   plan();

@@ -40,7 +40,8 @@ export type NetworkLimits = {
   recordFailure(ip: string, identifier: string): Promise<void>;
   /** The same for clients that authenticate at the protocol's endpoints. */
   readonly clientAuthFailures: {
-    check(seen: { clientId: string; ip: string }): Promise<Verdict>;
+    /** Without a client only the network is judged. */
+    check(seen: { clientId: string | undefined; ip: string }): Promise<Verdict>;
     record(seen: { clientId: string; ip: string }): Promise<void>;
   };
 };
@@ -158,7 +159,10 @@ export function createNetworkLimits(parts: {
 
     clientAuthFailures: {
       check: ({ clientId, ip }) =>
-        judge([limits.client, clientAt(clientId, ip)], [limits.clientNetwork, network(ip)]),
+        judge(
+          [limits.clientNetwork, network(ip)],
+          ...(clientId === undefined ? [] : ([[limits.client, clientAt(clientId, ip)]] as const)),
+        ),
       record: ({ clientId, ip }) =>
         record(async (store) => {
           await store.add(limits.client, clientAt(clientId, ip));

@@ -26,6 +26,8 @@ const production = (): Record<string, string> => ({
   DATABASE_URL: database,
   LATCHKEY_KEYRING: keyring(),
   LATCHKEY_COOKIE_KEYS: cookieKeys(),
+  SMTP_URL: 'smtps://post.alder-oak.example:465',
+  LATCHKEY_MAIL_FROM: 'no-reply@alder-oak.example',
 });
 
 describe('an empty environment', () => {
@@ -218,6 +220,8 @@ describe('production', () => {
     ['short cookie keys', { LATCHKEY_COOKIE_KEYS: 'short,shorter' }, /at least 32 bytes/],
     ['the embedded database', { DATABASE_URL: undefined }, /DATABASE_URL is required/],
     ['the demo seed', { LATCHKEY_SEED: 'demo' }, /LATCHKEY_SEED must not be "demo"/],
+    ['no mail server', { SMTP_URL: undefined }, /SMTP_URL is required/],
+    ['no sender of mail', { LATCHKEY_MAIL_FROM: undefined }, /LATCHKEY_MAIL_FROM is required/],
     ['limits switched off', { LATCHKEY_RATE_LIMITS: 'off' }, /LATCHKEY_RATE_LIMITS must not be/],
   ];
   test.each(refused)('refuses %s', (_why, change, fault) => {
@@ -227,6 +231,6 @@ describe('production', () => {
   });
 
   it('says everything that is missing at once', () => {
-    expect(faultsOf({ NODE_ENV: 'production' })).toHaveLength(4);
+    expect(faultsOf({ NODE_ENV: 'production' })).toHaveLength(6);
   });
 });

@@ -2,9 +2,20 @@
 import * as oidc from 'openid-client';
 import { Client as Postgres } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { authenticator } from '../support/authenticator.js';
 import { type Example, startExample } from '../support/examples.js';
 import { startServer, type TestServer } from '../support/server.js';
-import { clientFor, demoClient, obtainTokens } from '../support/shopper.js';
+import {
+  authorizationRequest,
+  clientFor,
+  demoClient,
+  follow,
+  formAction,
+  hiddenField,
+  obtainTokens,
+  openBrowser,
+  submitLogin,
+} from '../support/shopper.js';
 
 const ORDERS = 'https://api.demo-shop.example/orders';
 
@@ -32,6 +43,56 @@ async function getOrders(authorization?: string, from = api) {
   };
 }
 
+async function postRefund(number: string, token: string, from = api) {
+  const response = await fetch(`${from.origin}/orders/${number}/refund`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}` },
+  });
+  return {
+    status: response.status,
+    challenge: response.headers.get('www-authenticate'),
+    body: (await response.json()) as unknown,
+  };
+}
+
+let strong: Promise<string> | undefined;
+
+/** The access token of the shopper with an app, who logged in once, with password and code. */
+function strongToken(): Promise<string> {
+  strong ??= logInWithCode();
+  return strong;
+}
+
+async function logInWithCode(): Promise<string> {
+  const user = server.demo.users.shopper_mfa;
+  if (!user?.totp_secret) throw new Error('the demo has a shopper with an app');
+  const browser = openBrowser(server);
+  const client = await clientFor(server, demoClient(server, 'storefront'));
+  const pending = await authorizationRequest(client, {
+    scope: 'openid orders:read',
+    resource: ORDERS,
+  });
+  const first = await follow(browser, server, await browser.get(pending.url.href));
+  const second = await follow(browser, server, await submitLogin(browser, first, user));
+  const sent = await browser.post(formAction(second.body, 'code'), {
+    csrf: hiddenField(second.body, 'csrf'),
+    code: await authenticator(user.totp_secret).nextCode(),
+  });
+  const { location } = await follow(browser, server, sent);
+  const tokens = await oidc.authorizationCodeGrant(
+    client.config,
+    new URL(location ?? ''),
+    pending.checks,
+    { resource: ORDERS },
+  );
+  return tokens.access_token;
+}
+
+async function firstOrder(token: string): Promise<string> {
+  const [order] = (await getOrders(`Bearer ${token}`)).body as { number: string }[];
+  return order?.number ?? '';
+}
+
 /** Registers a machine that may ask for what the test needs. */
 async function registerMachine(id: string, ...options: string[]) {
   const { code, stdout, stderr } = await server.cli([
@@ -56,6 +117,14 @@ const refused = {
   retryAfter: null,
   body: { error: 'invalid_token' },
 };
+const notGoodEnough = {
+  status: 401,
+  challenge:
+    'Bearer realm="orders", error="insufficient_user_authentication", ' +
+    'error_description="A log-in with two factors in the last five minutes is needed", ' +
+    'acr_values="urn:latchkey:acr:2", max_age="300"',
+  body: { error: 'insufficient_user_authentication' },
+};
 const unavailable = {
   status: 503,
   challenge: null,
@@ -70,10 +139,7 @@ describe('the orders API', () => {
     expect(first).toMatchObject({ status: 200, challenge: null });
     expect(first.body).toHaveLength(3);
     expect(await getOrders(`bearer ${tokens.access_token}`)).toEqual(first);
-    const { shopper_mfa: another } = server.demo.users;
-    if (!another) throw new Error('the demo has two shoppers');
-    const other = await obtainTokens(server, { user: another });
-    const theirs = await getOrders(`Bearer ${other.tokens.access_token}`);
+    const theirs = await getOrders(`Bearer ${await strongToken()}`);
     expect(theirs.status).toBe(200);
     expect(theirs.body).not.toEqual(first.body);
   });
@@ -158,8 +224,74 @@ describe('the orders API', () => {
     }
   });
 
-  test('knows two paths less than one', async () => {
+  test('refunds nothing on a log-in with one factor, and says what it takes', async () => {
+    const { tokens } = await obtainTokens(server);
+    const number = await firstOrder(tokens.access_token);
+    expect(await postRefund(number, tokens.access_token)).toEqual(notGoodEnough);
+    // What is asked for is not told to those who may not ask at all.
+    expect(await postRefund(number, 'garbage')).toMatchObject({
+      status: 401,
+      challenge: refused.challenge,
+    });
+    expect(((await getOrders(`Bearer ${tokens.access_token}`)).body as unknown[])[0]).toMatchObject(
+      {
+        number,
+        status: 'in the workshop',
+      },
+    );
+  });
+
+  test('refunds an order after a log-in with two factors, once and for good', async () => {
+    const token = await strongToken();
+    const number = await firstOrder(token);
+    const done = await postRefund(number, token);
+    expect(done).toMatchObject({ status: 200, challenge: null });
+    expect(done.body).toMatchObject({ number, status: 'refunded' });
+    expect(await postRefund(number, token)).toEqual(done);
+    const { body } = await getOrders(`Bearer ${token}`);
+    const statuses = (body as { status: string }[]).map(({ status }) => status);
+    expect(statuses).toEqual(['refunded', 'on its way', 'delivered']);
+  });
+
+  test('refunds nobody else’s order, and none that never was', async () => {
+    const { tokens } = await obtainTokens(server);
+    const foreign = await firstOrder(tokens.access_token);
+    const token = await strongToken();
+    for (const number of [foreign, 'AO-0', '%00', '%E0%A4%A']) {
+      expect(await postRefund(number, token)).toMatchObject({ status: 404 });
+    }
+    const { body } = await getOrders(`Bearer ${tokens.access_token}`);
+    expect(JSON.stringify(body)).not.toContain('refunded');
+  });
+
+  test('wants the log-in again when five minutes have passed', async () => {
+    const token = await strongToken();
+    const number = await firstOrder(token);
+    const clockAhead = (ms: number) =>
+      `--import=data:text/javascript,const%20real=Date.now;Date.now=()=>real()+${ms}`;
+    for (const [ms, expected] of [
+      [200_000, { status: 200 }],
+      [301_000, notGoodEnough],
+    ] as const) {
+      const later = await startExample('orders-api', server, { NODE_OPTIONS: clockAhead(ms) });
+      try {
+        expect(await postRefund(number, token, later)).toMatchObject(expected);
+      } finally {
+        await later.stop();
+      }
+    }
+  });
+
+  test('does not take a machine for somebody who has logged in', async () => {
+    const machine = await registerMachine('refund-machine', '--allow', `${ORDERS}=orders:read`);
+    const token = await machineToken(machine, { resource: ORDERS, scope: 'orders:read' });
+    expect(await postRefund('AO-10000', token)).toEqual(notGoodEnough);
+  });
+
+  test('knows its two paths and their methods, and nothing else', async () => {
     expect((await fetch(`${api.origin}/`)).status).toBe(404);
+    const get = await fetch(`${api.origin}/orders/AO-10000/refund`);
+    expect([get.status, get.headers.get('allow')]).toEqual([405, 'POST']);
     const post = await fetch(`${api.origin}/orders`, { method: 'POST' });
     expect([post.status, post.headers.get('allow')]).toEqual([405, 'GET']);
   });

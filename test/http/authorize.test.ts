@@ -14,6 +14,7 @@ import {
   encode,
   type Fields,
   freshCode,
+  newShopper,
   ORDERS,
   openDatabase,
   post,
@@ -545,7 +546,7 @@ describe('asking the shopper', () => {
   test('somebody else may log in on the same browser, and gets an account of their own', async () => {
     const { browser, code } = await freshCode(server, { scope: 'openid email' });
     const first = await post(server, '/oauth2/token', redemption(code));
-    const other = server.demo.users.shopper_mfa as { email: string; password: string };
+    const other = await newShopper(server);
     let reply = await follow(
       browser,
       server,
@@ -645,7 +646,7 @@ describe('consent', () => {
     const { browser, page } = await toConsent({ scope: 'openid' });
     await follow(browser, server, await press(browser, page, 'consent'));
     const other = openBrowser(server);
-    const user = server.demo.users.shopper_mfa as { email: string; password: string };
+    const user = await newShopper(server);
     const asked = await follow(other, server, await other.get(partnerRequest({ scope: 'openid' })));
     const shown = await follow(other, server, await submitLogin(other, asked, user));
     expect(shown.body).toContain('/consent"');

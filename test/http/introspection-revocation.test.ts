@@ -10,6 +10,7 @@ import {
   command,
   type Fields,
   freshCode,
+  newShopper,
   ORDERS,
   post,
   postAs,
@@ -35,9 +36,9 @@ const INACTIVE = '{"active":false}';
 const shopperTokens = async (
   changes: Fields = OFFLINE,
   redeemed: Fields = { resource: ORDERS },
-  user: 'shopper' | 'shopper_mfa' = 'shopper',
+  user = server.demo.users.shopper,
 ) => {
-  const { code, browser } = await freshCode(server, changes, { user: server.demo.users[user] });
+  const { code, browser } = await freshCode(server, changes, { user });
   const { json } = await post(server, '/oauth2/token', redemption(code, redeemed));
   return {
     browser,
@@ -326,13 +327,14 @@ describe('userinfo', () => {
 
 describe('people and clients that are switched off', () => {
   test('a disabled person’s tokens are dead at once, and stay dead when she is let in again', async () => {
+    const user = await newShopper(server);
     const {
       access,
       refresh: refreshToken,
       sub,
       browser,
-    } = await shopperTokens(OFFLINE, { resource: ORDERS }, 'shopper_mfa');
-    const own = await shopperTokens({ scope: 'openid' }, {}, 'shopper_mfa');
+    } = await shopperTokens(OFFLINE, { resource: ORDERS }, user);
+    const own = await shopperTokens({ scope: 'openid' }, {}, user);
     const expectDead = async () => {
       expect((await introspect('orders_api', access)).text).toBe(INACTIVE);
       expect((await userinfo(own.access)).status).toBe(401);
@@ -345,11 +347,11 @@ describe('people and clients that are switched off', () => {
     expect(await alive(access)).toBe(true);
     await command(server, 'users', 'disable', sub);
     await expectDead();
-    const login = freshCode(server, {}, { user: server.demo.users.shopper_mfa });
+    const login = freshCode(server, {}, { user });
     await expect(login).rejects.toThrow('422');
     await command(server, 'users', 'enable', sub);
     await expectDead();
-    const again = await shopperTokens(OFFLINE, { resource: ORDERS }, 'shopper_mfa');
+    const again = await shopperTokens(OFFLINE, { resource: ORDERS }, user);
     expect(await alive(again.access)).toBe(true);
   });
 

@@ -37,7 +37,7 @@ describe('the purge', () => {
     const timers = handTimers();
     const draws = [0, 0.5, 1];
     const job = startPurge({
-      purgeExpired: async () => 0,
+      purges: [async () => 0],
       onError: fail,
       timers,
       random: () => draws.shift() ?? 0,
@@ -52,10 +52,12 @@ describe('the purge', () => {
     const batches = [PURGE_BATCH, PURGE_BATCH, 17];
     const limits: number[] = [];
     const job = startPurge({
-      async purgeExpired(limit) {
-        limits.push(limit);
-        return batches.shift() ?? 0;
-      },
+      purges: [
+        async (limit) => {
+          limits.push(limit);
+          return batches.shift() ?? 0;
+        },
+      ],
       onError: fail,
       timers,
     });
@@ -69,7 +71,7 @@ describe('the purge', () => {
     const timers = handTimers();
     const errors: unknown[] = [];
     const job = startPurge({
-      purgeExpired: () => Promise.reject(new Error('the database is away')),
+      purges: [() => Promise.reject(new Error('the database is away'))],
       onError: (error) => errors.push(error),
       timers,
     });
@@ -82,16 +84,38 @@ describe('the purge', () => {
     await job.close();
   });
 
+  it('gives all their turn, also when the one before fails', async () => {
+    const timers = handTimers();
+    const errors: unknown[] = [];
+    let turns = 0;
+    const job = startPurge({
+      purges: [
+        () => Promise.reject(new Error('no')),
+        async () => {
+          turns += 1;
+          return 0;
+        },
+      ],
+      onError: (error) => errors.push(error),
+      timers,
+    });
+    await timers.elapse();
+    expect({ turns, errors: errors.length }).toEqual({ turns: 1, errors: 1 });
+    await job.close();
+  });
+
   it('is called off by a stop, which waits for the batch under way and for no other', async () => {
     const timers = handTimers();
     let finish = (_: number) => {};
     let batches = 0;
     const job = startPurge({
-      purgeExpired: () =>
-        new Promise((resolve) => {
-          batches += 1;
-          finish = resolve;
-        }),
+      purges: [
+        () =>
+          new Promise((resolve) => {
+            batches += 1;
+            finish = resolve;
+          }),
+      ],
       onError: fail,
       timers,
     });
@@ -109,7 +133,7 @@ describe('the purge', () => {
 
   it('has nothing left to do when it was stopped before its first batch', async () => {
     const timers = handTimers();
-    const job = startPurge({ purgeExpired: fail, onError: fail, timers });
+    const job = startPurge({ purges: [fail], onError: fail, timers });
     await job.close();
     expect(timers.planned).toHaveLength(0);
   });
@@ -133,10 +157,12 @@ describe('on a real database', () => {
     const timers = handTimers();
     let batches = 0;
     const job = startPurge({
-      async purgeExpired(limit) {
-        batches += 1;
-        return opened.domain.grants.purgeExpired(limit);
-      },
+      purges: [
+        async (limit) => {
+          batches += 1;
+          return opened.domain.grants.purgeExpired(limit);
+        },
+      ],
       onError: fail,
       timers,
     });

@@ -8,6 +8,7 @@ import { buildDomain } from '../../src/compose.js';
 import { createIssueClientSecret } from '../../src/flows/issue-client-secret.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
 import { Secret } from '../../src/kernel/secret.js';
+import { createPasswordStrength } from '../../src/platform/password-strength.js';
 import { openPostgres, type Postgres } from '../../src/platform/postgres.js';
 import {
   atOnce,
@@ -204,6 +205,7 @@ describe('client secrets', () => {
         needsRehash: () => false,
         dummyHash: '',
       },
+      strength: createPasswordStrength(),
       production: false,
     };
     const operators = pools.map((postgres) =>

@@ -7,6 +7,7 @@ import type { Domain, Transact } from '../../src/flows/domain.js';
 import { type Clock, systemClock } from '../../src/kernel/clock.js';
 import { createKeyring, type KeyringEntry } from '../../src/kernel/keyring.js';
 import { Secret } from '../../src/kernel/secret.js';
+import { createPasswordStrength } from '../../src/platform/password-strength.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { freshDatabase } from './database.js';
 
@@ -47,6 +48,7 @@ export async function openDomain(options: TestDomainOptions = {}): Promise<TestD
     clock: options.clock ?? systemClock,
     keyring: createKeyring(options.keys ?? [masterKey('test')]),
     hasher: options.hasher ?? nobodyHashes,
+    strength: createPasswordStrength(),
     production: false,
   };
   const side = new Client({ connectionString: url });

@@ -159,6 +159,18 @@ export async function register(
   return JSON.parse(done.stdout) as { client_id: string; client_secret: string };
 }
 
+/** A further shopper, with a password and nothing else. */
+export async function newShopper(
+  server: TestServer,
+): Promise<{ readonly email: string; readonly password: string }> {
+  const email = `${randomBytes(6).toString('hex')}@demo-shop.example`;
+  const password = randomBytes(15).toString('base64url');
+  const args = ['users', 'create', email, '--password-stdin', '--email-verified'];
+  const done = await server.cli(args, `${password}\n`);
+  if (done.code !== 0) throw new Error(`${email} was not created: ${done.stderr}`);
+  return { email, password };
+}
+
 /** Runs a command that has to succeed. */
 export async function command(server: TestServer, ...args: string[]): Promise<string> {
   const done = await server.cli(args);

@@ -23,7 +23,9 @@ export type Demo = {
   readonly resources: Readonly<
     Record<string, { indicator: string; scopes: string[]; format: string }>
   >;
-  readonly users: Readonly<Record<string, { email: string; password: string; roles?: string[] }>>;
+  readonly users: Readonly<
+    Record<string, { email: string; password: string; totp_secret?: string; roles?: string[] }>
+  >;
 };
 
 export type CommandResult = {

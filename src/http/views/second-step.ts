@@ -23,8 +23,8 @@ export type CodeProblem = 'wrong-code' | 'used-code';
 export function codePage(
   props: StepProps & {
     readonly cancelAction: string;
-    /** The page that asks for a recovery code; opened with GET. */
-    readonly recoveryAction: string;
+    /** The page that asks for a recovery code, if there are any left; opened with GET. */
+    readonly recoveryAction: string | undefined;
     readonly rememberable: boolean;
     readonly problem?: CodeProblem | undefined;
   },
@@ -32,7 +32,7 @@ export function codePage(
   return render('signin/code', props, {
     ...frameOf(props),
     cancelAction: formTarget(props.cancelAction),
-    recoveryHref: formTarget(props.recoveryAction),
+    recoveryHref: props.recoveryAction === undefined ? undefined : formTarget(props.recoveryAction),
     rememberable: props.rememberable,
     problem: props.problem,
   });

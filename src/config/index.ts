@@ -8,6 +8,7 @@ import { Secret } from '../kernel/secret.js';
 import { createReader, type Environment, type Reader } from './reader.js';
 import { settings } from './settings.js';
 
+export { processEnvironment } from './environment.js';
 export type { Environment } from './reader.js';
 export { settings } from './settings.js';
 

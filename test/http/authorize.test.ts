@@ -515,6 +515,19 @@ describe('asking the shopper', () => {
     expect(next.status).toBe(303);
   });
 
+  test('a shopper who presses twice is logged in all the same, and meets no error of ours', async () => {
+    for (let round = 0; round < 5; round += 1) {
+      const { browser } = await walk(server, authorizeUrl());
+      const ask = authorizeUrl({ prompt: 'login' });
+      const page = await follow(browser, server, await browser.get(ask));
+      const user = server.demo.users.shopper as { email: string; password: string };
+      const { location = '' } = await submitLogin(browser, page, user);
+      const replies = await atOnce(3, () => browser.get(location));
+      expect(replies.some((reply) => reply.location?.includes('code='))).toBe(true);
+      for (const { status } of replies) expect([303, 400]).toContain(status);
+    }
+  });
+
   test('a stronger log-in than there is cannot be pretended', async () => {
     const unmet = 'unmet_authentication_requirements';
     expect(toldTo(await ask({ acr_values: 'urn:example:mfa' })).error).toBe(unmet);

@@ -374,6 +374,7 @@ describe('a log-out meets another tab', () => {
         order === 'before' ? [goOn, logOut] : [logOut, goOn],
       );
       expect((order === 'before' ? late : early)?.status).toBe(303);
+      expect((order === 'before' ? early : late)?.status).toBeLessThan(500);
       expect(await hasSession(tab)).toBe(false);
       expect(await hasSession(browser)).toBe(false);
       const code = codeIn((order === 'before' ? early : late) as Reply);

@@ -7,13 +7,14 @@ import './quiet.js';
 import cluster from 'node:cluster';
 import type { CliCore } from './cli/core.js';
 import { runCommand } from './cli/index.js';
-import { loadConfig } from './config/index.js';
+import { loadConfig, processEnvironment } from './config/index.js';
 import { explain } from './explain.js';
 
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const complain = (line: string) => process.stderr.write(`${line}\n`);
 
-const readConfig = () => loadConfig(process.env, { terminal: process.stdout.isTTY === true });
+const env = processEnvironment();
+const readConfig = () => loadConfig(env, { terminal: process.stdout.isTTY === true });
 
 async function start(): Promise<number> {
   const config = readConfig();
@@ -53,7 +54,7 @@ try {
     : await runCommand(process.argv.slice(2), { say, complain, start, migrate, withCore });
 } catch (error) {
   explain(error).forEach(complain);
-  if (process.env.LOG_LEVEL === 'debug' && error instanceof Error) complain(error.stack ?? '');
+  if (env.LOG_LEVEL === 'debug' && error instanceof Error) complain(error.stack ?? '');
   process.exitCode = 1;
 }
 // Whatever still holds the loop open (a database on its way down) has nothing left to say.

@@ -31,6 +31,7 @@ describe('the house plan', () => {
     'environment-in-a-flow': [
       'flows/quietly.ts must not read process.env',
       'flows/sign-in.ts must not read process.env',
+      'main.ts must not read process.env',
     ],
     'process-imports-island': ['worker.ts must not import domain/orders/index.ts'],
     'no-place': ['utils/helpers.ts has no place in the plan'],

@@ -9,6 +9,7 @@ import { type MailSender, parseSender, parseSmtpUrl, senderFor } from './mail.js
 import { createReader, type Environment, type Reader } from './reader.js';
 import { settings } from './settings.js';
 
+export { processEnvironment } from './environment.js';
 export type { MailSender } from './mail.js';
 export type { Environment } from './reader.js';
 export { settings } from './settings.js';

@@ -55,7 +55,7 @@ beforeAll(async () => {
     '--policy-uri',
     `https://shop.example/?"><script>alert(2)</script>`,
   ]);
-});
+}, 60_000);
 afterAll(async () => {
   await behindProxy.stop();
   await server.stop();

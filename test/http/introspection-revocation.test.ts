@@ -325,7 +325,7 @@ describe('userinfo', () => {
   });
 });
 
-describe('people and clients that are switched off', () => {
+describe('people and clients that are switched off', { timeout: 60_000 }, () => {
   test('a disabled person’s tokens are dead at once, and stay dead when she is let in again', async () => {
     const user = await newShopper(server);
     const {

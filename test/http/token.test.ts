@@ -88,7 +88,7 @@ beforeAll(async () => {
     'RS256',
   ]);
   closed = await register(server, 'closed-robot', ['--allow', `${ORDERS}=orders:read`]);
-});
+}, 60_000);
 afterAll(async () => {
   await database.close();
   await server.stop();
@@ -561,7 +561,7 @@ describe('who the client is', () => {
     await command(server, 'clients', 'secret', 'rotating', '--replace', issued.secret_id);
     expect(await works(issued.client_secret)).toBe(false);
     expect(await works(first.client_secret)).toBe(true);
-  });
+  }, 60_000);
 });
 
 /** A good assertion of the robot, with changes. */

@@ -8,7 +8,7 @@ import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it, test, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, test, vi } from 'vitest';
 import { emptyDatabase, freshDatabase } from '../support/database.js';
 import {
   type DataDirectory,
@@ -16,6 +16,7 @@ import {
   launch,
   openDataDirectory,
   outcomeOf,
+  type Started,
 } from '../support/process.js';
 import { cleanEnvironment, freePort, runLatchkey } from '../support/server.js';
 
@@ -32,12 +33,25 @@ let data: DataDirectory;
 beforeAll(async () => {
   data = await openDataDirectory();
 });
+afterEach(async () => {
+  for (const one of running.splice(0)) {
+    if (one.child.exitCode === null && one.child.signalCode === null) await one.end('SIGKILL');
+  }
+});
 afterAll(() => data.remove());
+
+/** Starts a process that does not outlive its test. */
+const running: Started[] = [];
+function begin(...args: Parameters<typeof launch>): Started {
+  const started = launch(...args);
+  running.push(started);
+  return started;
+}
 
 /** Starts a server that is not meant to come up; `ms` is how long it took to say why. */
 async function refusal(env: Record<string, string>) {
   const began = performance.now();
-  const started = launch({
+  const started = begin({
     LATCHKEY_DATA_DIR: data.path,
     LATCHKEY_OPS_PORT: '0',
     LOG_LEVEL: 'warn',
@@ -67,7 +81,7 @@ describe('a wrong setting', () => {
   });
 
   it('stops a command as well', async () => {
-    const command = launch(
+    const command = begin(
       { LATCHKEY_DATA_DIR: data.path, LATCHKEY_WORKERS: '0' },
       { args: ['dist/main.js', 'clients', 'list'] },
     );
@@ -147,7 +161,7 @@ describe('a database that cannot be reached', () => {
   });
 
   it('is told in one line to a command, too', async () => {
-    const command = launch(
+    const command = begin(
       { DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none', ...keys() },
       { args: ['dist/main.js', 'users', 'create', 'a@fernhill.example'] },
     );
@@ -176,13 +190,13 @@ describe('a port that is taken', () => {
     const port = await freePort();
     const squatter = createServer();
     await new Promise<void>((resolve) => squatter.listen(port, '127.0.0.1', resolve));
-    const server = launch({
+    const server = begin({
       LATCHKEY_DATA_DIR: data.path,
       PORT: String(await freePort()),
       LATCHKEY_OPS_PORT: String(port),
     });
     await server.ready;
-    expect(server.stdout()).toContain('/metrics is not served');
+    await expect.poll(() => server.stdout()).toContain('/metrics is not served');
     expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
     squatter.close();
   });
@@ -209,7 +223,7 @@ describe('a keyring that is not the database’s', () => {
       HOST: '127.0.0.1',
       LATCHKEY_DATA_DIR: data.path,
     };
-    const first = launch({
+    const first = begin({
       ...env,
       PORT: String(await freePort()),
       LATCHKEY_OPS_PORT: '0',
@@ -278,7 +292,7 @@ describe('TLS', () => {
       ...keys(),
       ...files,
     };
-    const server = launch(env);
+    const server = begin(env);
     await server.ready;
     const registered = await runLatchkey(
       [

@@ -154,7 +154,7 @@ describe.skipIf(process.platform !== 'linux')('two workers', () => {
       expect(workers()).toHaveLength(2);
       expect(workers()).not.toContain(killed);
     }
-    expect(server.stdout()).toContain('A worker ended with SIGKILL');
+    await expect.poll(() => server.stdout()).toContain('A worker ended with SIGKILL');
     expect(server.stdout().match(/Latchkey is ready/g)).toHaveLength(1);
   });
 });

@@ -5,7 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt } from 'jose';
 import { Client as PgClient } from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   atOnce,
   authorizeUrl,
@@ -54,7 +54,7 @@ beforeAll(async () => {
   shopper = server.demo.users.shopper as { email: string; password: string };
   admin = await adminToken(server);
   sub = (await shopperTokens()).sub;
-});
+}, 60_000);
 afterAll(async () => {
   await database.close();
   await other.stop();
@@ -107,6 +107,9 @@ const sessionRow = (browser: Browser): Buffer =>
   rowOf(browser.cookies.get('latchkey_session|/')?.value ?? '');
 const codeIn = (reply: Reply): string | null =>
   reply.location ? new URL(reply.location, server.issuer).searchParams.get('code') : null;
+
+// A machine may be too busy to form the queue within the second for which anybody waits in it.
+const IN_ORDER = { retry: 3, timeout: 60_000 };
 
 /**
  * Holds one row while the steps begin, each once the one before it waits for the row; then lets
@@ -168,17 +171,21 @@ describe('a revocation meets a refresh', () => {
     }
   });
 
-  test('a refresh that has already begun to spend its token brings nothing back', async () => {
-    const before = await shopperTokens();
-    const [answer] = await queueBehind<Awaited<ReturnType<typeof refresh>> | undefined>(
-      theRow(rowOf(before.refresh)),
-      [() => refresh(before.refresh), () => revoke().then(() => undefined)],
-    );
-    expect(answer?.status).toBe(200);
-    expect(await alive(answer?.json.access_token)).toBe(false);
-    const next = await refresh(String(answer?.json.refresh_token));
-    expect(next.json.error).toBe('invalid_grant');
-  });
+  test(
+    'a refresh that has already begun to spend its token brings nothing back',
+    IN_ORDER,
+    async () => {
+      const before = await shopperTokens();
+      const [answer] = await queueBehind<Awaited<ReturnType<typeof refresh>> | undefined>(
+        theRow(rowOf(before.refresh)),
+        [() => refresh(before.refresh), () => revoke().then(() => undefined)],
+      );
+      expect(answer?.status).toBe(200);
+      expect(await alive(answer?.json.access_token)).toBe(false);
+      const next = await refresh(String(answer?.json.refresh_token));
+      expect(next.json.error).toBe('invalid_grant');
+    },
+  );
 });
 
 describe('a revocation meets a log-in', () => {
@@ -193,21 +200,26 @@ describe('a revocation meets a log-in', () => {
     return code ? (await redeem(code)).json : {};
   };
 
-  test('a password that was accepted just before gives a session that is dead already', async () => {
-    const { browser, page } = await form();
-    const [reply] = await queueBehind<Reply | undefined>(theAccount(), [
-      () => submitLogin(browser, page, shopper),
-      () => revoke().then(() => undefined),
-    ]);
-    expect(reply?.status).toBe(303);
-    const tokens = await goOn(browser, reply as Reply);
-    if (tokens.access_token) expect(await alive(tokens.access_token)).toBe(false);
-    expect(tokens.refresh_token).toBeUndefined();
-    expect(await hasSession(browser)).toBe(false);
-  });
+  test(
+    'a password that was accepted just before gives a session that is dead already',
+    IN_ORDER,
+    async () => {
+      const { browser, page } = await form();
+      const [reply] = await queueBehind<Reply | undefined>(theAccount(), [
+        () => submitLogin(browser, page, shopper),
+        () => revoke().then(() => undefined),
+      ]);
+      expect(reply?.status).toBe(303);
+      const tokens = await goOn(browser, reply as Reply);
+      if (tokens.access_token) expect(await alive(tokens.access_token)).toBe(false);
+      expect(tokens.refresh_token).toBeUndefined();
+      expect(await hasSession(browser)).toBe(false);
+    },
+  );
 
   test.each([[['sessions', 'tokens']], [['sessions', 'tokens', 'credentials']]])(
     'a password that was looked at before counts for nothing after: %j',
+    IN_ORDER,
     async (what) => {
       const { browser, page } = await form();
       const [, reply] = await queueBehind<Reply | undefined>(theAccount(), [
@@ -217,18 +229,17 @@ describe('a revocation meets a log-in', () => {
       expect(reply?.status).toBe(422);
       expect(reply?.body).toContain('name="password"');
       expect(await hasSession(browser)).toBe(false);
-      if (what.includes('credentials')) await restorePassword();
     },
   );
 
-  /** The demo shopper's password, as it was before credentials were revoked. */
-  const restorePassword = async () => {
+  // Credentials that a test took away are there again for the next one.
+  afterEach(async () => {
     await database.query(
       `INSERT INTO password_credentials (account_id, hash, changed_at)
-       VALUES ($1::uuid, $2, now())`,
+       VALUES ($1::uuid, $2, now()) ON CONFLICT DO NOTHING`,
       [sub, hash],
     );
-  };
+  });
   let hash: unknown;
   beforeAll(async () => {
     const [row] = await database.query(
@@ -296,6 +307,7 @@ describe('a revocation meets an authorization on a living session', () => {
 
   test.each(['before', 'after'])(
     'a session that is saved again just %s it stays dead',
+    IN_ORDER,
     async (order) => {
       const { browser } = await walk(server, authorizeUrl(OFFLINE));
       const tab = twin(browser);
@@ -310,20 +322,24 @@ describe('a revocation meets an authorization on a living session', () => {
     },
   );
 
-  test('ending sessions alone ends them, and leaves who stayed logged in by an app', async () => {
-    for (const order of ['before', 'after']) {
-      const tokens = await shopperTokens();
-      const tab = twin(tokens.browser);
-      const save = () => tab.get(authorizeUrl({ ...OFFLINE, prompt: 'none' }));
-      const end = () => revoke(['sessions']).then(() => undefined);
-      await queueBehind<Reply | undefined>(
-        theRow(sessionRow(tokens.browser)),
-        order === 'before' ? [save, end] : [end, save],
-      );
-      expect(await hasSession(tab)).toBe(false);
-      expect(await alive(tokens.access)).toBe(true);
-    }
-  });
+  test(
+    'ending sessions alone ends them, and leaves who stayed logged in by an app',
+    IN_ORDER,
+    async () => {
+      for (const order of ['before', 'after']) {
+        const tokens = await shopperTokens();
+        const tab = twin(tokens.browser);
+        const save = () => tab.get(authorizeUrl({ ...OFFLINE, prompt: 'none' }));
+        const end = () => revoke(['sessions']).then(() => undefined);
+        await queueBehind<Reply | undefined>(
+          theRow(sessionRow(tokens.browser)),
+          order === 'before' ? [save, end] : [end, save],
+        );
+        expect(await hasSession(tab)).toBe(false);
+        expect(await alive(tokens.access)).toBe(true);
+      }
+    },
+  );
 });
 
 describe('a log-out meets another tab', () => {
@@ -340,6 +356,7 @@ describe('a log-out meets another tab', () => {
 
   test.each(['before', 'after'])(
     'a session that the other tab saves just %s it stays dead',
+    IN_ORDER,
     async (order) => {
       const { browser } = await walk(server, authorizeUrl());
       const tab = twin(browser);
@@ -358,6 +375,7 @@ describe('a log-out meets another tab', () => {
 
   test.each(['before', 'after'])(
     'a consent that the other tab gives just %s it does not bring the session back',
+    IN_ORDER,
     async (order) => {
       const { browser } = await walk(server, authorizeUrl());
       const ask = authorizeUrl({ client_id: 'partner-shop', redirect_uri: PARTNER });
@@ -374,6 +392,7 @@ describe('a log-out meets another tab', () => {
         order === 'before' ? [goOn, logOut] : [logOut, goOn],
       );
       expect((order === 'before' ? late : early)?.status).toBe(303);
+      expect((order === 'before' ? early : late)?.status).toBeLessThan(500);
       expect(await hasSession(tab)).toBe(false);
       expect(await hasSession(browser)).toBe(false);
       const code = codeIn((order === 'before' ? early : late) as Reply);
@@ -433,7 +452,9 @@ describe('what one node does, the other knows', () => {
     expect(await seenByOther(access)).toBe('{"active":false}');
   });
 
-  test('a client disabled by an operator is refused by both within a second', async () => {
+  test('a client disabled by an operator is refused by both within a second', {
+    timeout: 60_000,
+  }, async () => {
     const robot = await register(server, 'robot', ['--allow', `${ORDERS}=orders:read`]);
     const ask = (node: TestServer) =>
       postToNode(

@@ -45,7 +45,7 @@ beforeAll(async () => {
   await writeFile(jwks, JSON.stringify({ keys: [await exportJWK(robotKeys.publicKey)] }));
   const keys = ['--auth', 'private_key_jwt', '--jwks', jwks, '--allow', `${ORDERS}=orders:read`];
   await register(first, 'robot', keys);
-});
+}, 60_000);
 afterAll(async () => {
   await database.close();
   await nodes[1]?.stop();
@@ -190,7 +190,9 @@ describe('client secrets', () => {
     for (const pool of pools) await pool.close();
   });
 
-  test('never more than two live, however many operators ask at once', async () => {
+  test('never more than two live, however many operators ask at once', {
+    timeout: 60_000,
+  }, async () => {
     const entry = (first.env.LATCHKEY_KEYRING ?? '').split(':');
     const keyring = createKeyring([
       { id: entry[0] ?? '', key: new Uint8Array(Buffer.from(entry[1] ?? '', 'base64')) },

@@ -265,8 +265,8 @@ function describeTarget(target: Target): string {
   return target.kind === 'file' ? target.path : target.name;
 }
 
-/** The environment is read where it becomes configuration; `main` hands it over. */
-const mayReadEnvironment = (path: string) => path === 'main.ts' || path.startsWith('config/');
+/** The environment is read where it becomes configuration, and nowhere else. */
+const mayReadEnvironment = (path: string) => path.startsWith('config/');
 
 /** Every fault of the tree below `sourceDirectory`, one sentence each; empty when it is sound. */
 export async function checkArchitecture(

@@ -21,8 +21,13 @@ export function mapErrors(observe: ErrorObserver): AppMiddleware {
       observe(error, ctx.state.requestId);
       present(ctx, error);
     }
-    // However the 503 came about, it says when to come back (RFC 9110 section 10.2.3).
-    if (ctx.status === 503 && !ctx.response.get('Retry-After')) ctx.set('Retry-After', '2');
+    if (ctx.status === 503) {
+      // However it came about, it says when to come back (RFC 9110 section 10.2.3).
+      if (!ctx.response.get('Retry-After')) ctx.set('Retry-After', '2');
+      // Nothing happened: a cookie for what could not be stored would take the good one's place.
+      ctx.remove('Set-Cookie');
+      ctx.remove('Location');
+    }
   };
 }
 
@@ -30,6 +35,8 @@ export function mapErrors(observe: ErrorObserver): AppMiddleware {
 function toAppError(caught: unknown): AppError {
   if (caught instanceof AppError) return caught;
   const { status } = (caught ?? {}) as { status?: unknown };
+  // The protocol host's word for an outage, thrown where it had nobody left to tell.
+  if (status === 503) return new AppError('store_unavailable', { cause: caught });
   if (status === 413) return new AppError('payload_too_large', { cause: caught });
   if (status === 415) return new AppError('unsupported_media_type', { cause: caught });
   if (status === 400 || status === 422) return new AppError('invalid_request', { cause: caught });

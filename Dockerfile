@@ -36,6 +36,7 @@ COPY package.json ./
 COPY --from=modules /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY prisma/migrations prisma/migrations
+COPY data data
 COPY views views
 # A number, so that an orchestrator can see that it is not root.
 USER 10001:10001

@@ -40,7 +40,8 @@ let partner: { client_id: string; client_secret: string };
 const PARTNER_CALLBACK = 'https://partner.example/cb';
 
 beforeAll(async () => {
-  server = await startServer();
+  // Several browsers log in as one person at once here, which may look like guessing.
+  server = await startServer({ env: { LATCHKEY_BOT_CHALLENGE: 'off' } });
   database = await openDatabase(server);
   partner = await register(server, 'partner-shop', [
     '--redirect-uri',

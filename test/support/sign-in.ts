@@ -35,7 +35,7 @@ export type People = Database & {
 export async function openPeople(server: TestServer): Promise<People> {
   const [id = '', key = ''] = (server.env.LATCHKEY_KEYRING ?? '').split(':');
   const postgres = openPostgres({ url: new Secret(server.databaseUrl) });
-  const hasher = startPasswordHasher({ concurrency: 1 });
+  const hasher = startPasswordHasher({ concurrency: 1, maxWaitMs: 30_000 });
   const parts = {
     clock: systemClock,
     keyring: createKeyring([{ id, key: new Uint8Array(Buffer.from(key, 'base64')) }]),

@@ -109,6 +109,8 @@ describe('a wrong setting', () => {
   test.each(production)('production refuses %s', async (_name, env, fault) => {
     const { code, complaints } = await refusal({
       NODE_ENV: 'production',
+      SMTP_URL: 'smtps://post.alder-oak.example:465',
+      LATCHKEY_MAIL_FROM: 'no-reply@alder-oak.example',
       LATCHKEY_ISSUER: 'https://id.example',
       DATABASE_URL: 'postgresql://nobody@127.0.0.1:1/none',
       ...keys(),
@@ -283,6 +285,8 @@ describe('TLS', () => {
     const issuer = `https://localhost:${port}`;
     const env = {
       NODE_ENV: 'production',
+      SMTP_URL: 'smtps://post.alder-oak.example:465',
+      LATCHKEY_MAIL_FROM: 'no-reply@alder-oak.example',
       DATABASE_URL: database.url,
       LATCHKEY_ISSUER: issuer,
       LATCHKEY_OPS_PORT: '0',

@@ -18,7 +18,7 @@ export type ChangeFeed = {
 
 const CHANNEL = 'latchkey_changes';
 const RETRY_MS = 500;
-const HEARTBEAT_MS = 5_000;
+const HEARTBEAT_MS = 500;
 
 /** Starts listening; keeps trying in the background when the database is away. */
 export function startChangeFeed(options: { url: Secret }): ChangeFeed {
@@ -49,7 +49,7 @@ export function startChangeFeed(options: { url: Secret }): ChangeFeed {
       connectionString: options.url.reveal(),
       application_name: 'latchkey-changes',
       connectionTimeoutMillis: 1_000,
-      query_timeout: 2_000,
+      query_timeout: 1_000,
       keepAlive: true,
     });
     client = next;
@@ -70,7 +70,8 @@ export function startChangeFeed(options: { url: Secret }): ChangeFeed {
     }
   };
 
-  // A connection can die without a packet: ask now and then, and distrust silence.
+  // A connection can die without a packet: ask twice a second, and distrust silence. What is
+  // cached must not outlive a change by more than a second or so (requirement R42).
   const beat = (which: pg.Client) => {
     timer = setTimeout(() => {
       which.query('SELECT 1').then(

@@ -7,8 +7,9 @@ import { cheap, outcome, start } from './password-hasher-support.js';
 describe('a password', () => {
   let hasher: PasswordHasher;
 
+  // A busy machine may take its time; shedding has tests of its own.
   beforeEach(() => {
-    hasher = start();
+    hasher = start({ maxWaitMs: 60_000 });
   });
 
   it('is recognised, and another one is not', async () => {
@@ -36,10 +37,9 @@ describe('a password', () => {
     const long = '€'.repeat(171);
     expect(await outcome(hasher.hash(long))).toBe('validation_failed');
     const phc = await hasher.hash('short');
-    const started = performance.now();
-    expect(await hasher.verify(phc, 'x'.repeat(1_000_000))).toBe(false);
-    expect(hasher.stats().running).toBe(0);
-    expect(performance.now() - started).toBeLessThan(50);
+    const verification = hasher.verify(phc, 'x'.repeat(1_000_000));
+    expect(hasher.stats()).toMatchObject({ queued: 0, running: 0 });
+    expect(await verification).toBe(false);
   });
 });
 

@@ -50,7 +50,7 @@ let robotKeys: GenerateKeyPairResult;
 let closed: { client_id: string; client_secret: string };
 
 beforeAll(async () => {
-  server = await startServer();
+  server = await startServer({ env: { LATCHKEY_RATE_LIMITS: 'off' } });
   database = await openDatabase(server);
   robotKeys = await generateKeyPair('ES256', { extractable: true });
   const jwks = join(server.dataDir, 'robot.jwks.json');

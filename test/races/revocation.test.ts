@@ -47,9 +47,12 @@ let sub: string;
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };
 const PARTNER = 'https://partner.example/cb';
 
+/** Many of everything at once is the point here, so nobody is slowed down for it. */
+const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
+
 beforeAll(async () => {
-  server = await startServer();
-  other = await startServer({ like: server, env: { LATCHKEY_ISSUER: server.issuer } });
+  server = await startServer({ env: calm });
+  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
   database = await openDatabase(server);
   shopper = server.demo.users.shopper as { email: string; password: string };
   admin = await adminToken(server);

@@ -52,6 +52,17 @@ function findCli() {
   }
 }
 
-if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href && !generate()) {
-  process.exitCode = 1;
+/** What can be compiled while things are being installed need not be waited for at the start. */
+function buildAhead() {
+  const builder = join(root, 'scripts', 'build.mjs');
+  const compiler = join(root, 'node_modules', 'typescript');
+  const entry = join(root, 'src', 'main.ts');
+  if (![builder, compiler, entry].every((path) => existsSync(path))) return;
+  // If it fails, the start builds again and says why.
+  spawnSync(process.execPath, [builder, '--if-stale'], { cwd: root, stdio: 'ignore' });
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  if (generate()) buildAhead();
+  else process.exitCode = 1;
 }

@@ -197,7 +197,11 @@ describe('a machine with nothing on it', () => {
     expect(outcome.complaints).toEqual([
       `Another Latchkey is already running on ${data.path}; stop it first`,
     ]);
-    expect(await command.ended).toEqual({ code: 0, signal: null });
+    // Frozen for seconds, the command may find that its time with the database ran out: then it
+    // fails, but in order, and takes its database down with it either way.
+    const ended = await command.ended;
+    expect(ended.signal).toBeNull();
+    expect([0, 1]).toContain(ended.code);
     expect(await data.postmaster()).toBeUndefined();
   });
 

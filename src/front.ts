@@ -1,5 +1,6 @@
 /** The composed server behind its public listener: what one serving process consists of. */
-import { type Core, composeServer, type Settled } from './compose.js';
+import type { Core, Settled } from './compose.js';
+import { composeServer } from './compose-server.js';
 import type { DemoSecrets } from './flows/demo-shop.js';
 import { closeListener, listenForEverybody } from './listen.js';
 import type { Logger } from './platform/logger.js';

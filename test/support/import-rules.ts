@@ -235,7 +235,14 @@ const plan: Readonly<Record<string, readonly Rule[]>> = {
 };
 
 /** The only files that see everything. */
-const COMPOSITION = new Set(['main.ts', 'serve.ts', 'settle.ts', 'compose.ts']);
+const COMPOSITION = new Set([
+  'main.ts',
+  'serve.ts',
+  'settle.ts',
+  'compose.ts',
+  'compose-server.ts',
+  'compose-post.ts',
+]);
 
 function zoneOf(path: string): string | undefined {
   if (COMPOSITION.has(path)) return 'composition';

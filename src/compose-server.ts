@@ -1,0 +1,171 @@
+/** The parts list, second half: the protocol host, pages and admin API on top of a core. */
+import type { Core, Settled } from './compose.js';
+import { composePost } from './compose-post.js';
+import { maskEmail } from './domain/identity/index.js';
+import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
+import { createSignIn } from './flows/sign-in/index.js';
+import { createApp } from './http/app.js';
+import type { AppContext } from './http/context.js';
+import { createDeviceCookie } from './http/device-cookie.js';
+import { createFormTokens } from './http/middleware/form-guard.js';
+import { allowFormTarget } from './http/middleware/headers.js';
+import { errorPage, signedOutPage, signOutPage } from './http/views.js';
+import { startPurge } from './jobs/purge.js';
+import { createDirectory } from './oidc/directory.js';
+import { createHost } from './oidc/host.js';
+import { createInteractions } from './oidc/interactions.js';
+import { createHostPages, type PageRenderer } from './oidc/pages.js';
+import { createBotChallenge } from './platform/challenge.js';
+import { startChangeFeed } from './platform/change-feed.js';
+import type { Logger } from './platform/logger.js';
+import { createMetrics } from './platform/metrics.js';
+import { createNetworkLimits } from './platform/network-limits.js';
+import { otpauthQr } from './platform/qr.js';
+import { openRedis } from './platform/redis.js';
+
+/** The whole server on top of a core: protocol host, pages, admin API. */
+export async function composeServer(
+  config: Settled,
+  core: Core,
+  parts: { log: Logger; demo: DemoSecrets | undefined; accepting: () => boolean },
+) {
+  const { log } = parts;
+  const { domain, flows, clock } = core;
+  const changes = startChangeFeed({ url: config.databaseUrl });
+  const redis = config.redisUrl ? openRedis({ url: config.redisUrl }) : undefined;
+  const directory = createDirectory({
+    clients: domain.clients,
+    access: domain.access,
+    changes,
+    clock,
+  });
+  const host = await createHost({
+    issuer: config.issuer,
+    cookieKeys: config.cookieKeys,
+    grants: domain.grants,
+    identity: domain.identity,
+    directory,
+    pages: createHostPages(pages),
+    keys: domain.keys,
+    changes,
+    clock,
+    events: {
+      onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
+      onTokenReuse({ requestContext, ...seen }) {
+        const { ip, requestId } = stateOf(requestContext);
+        flows.recordTokenReuse({ ...seen, origin: { ip, requestId } }).catch((error: unknown) => {
+          log.error({ err: error, requestId }, 'a token reuse could not be recorded');
+        });
+      },
+      onReloadFailed: (error) => log.error({ err: error }, 'signing keys could not be reloaded'),
+    },
+  });
+  const metrics = createMetrics();
+  const limits = createNetworkLimits({
+    enabled: config.rateLimits,
+    keyring: core.keyring,
+    clock,
+    redis: redis?.client,
+    shared: domain.risk.sharedCounters,
+    onStandIn: (store, error) => log.warn({ store, err: error }, 'a limit is counted elsewhere'),
+  });
+  const signIn = createSignIn({
+    domain,
+    transact: core.transact,
+    clock,
+    networks: limits,
+    challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
+    challengeMode: config.botChallenge,
+    drawQr: otpauthQr,
+  });
+  const post = composePost(config, core, log);
+  const purge = startPurge({
+    purges: [domain.grants.purgeExpired, domain.risk.purgeRisk, domain.attempts.deleteExpired],
+    onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
+  });
+
+  const app = createApp({
+    issuer: config.issuer,
+    trustedProxies: config.trustedProxies,
+    cookieKeys: config.cookieKeys.reveal(),
+    protocolHost: (ctx, next) => host.handle(ctx, next),
+    clientAuthFailures: limits.clientAuthFailures,
+    signIn: {
+      issuer: config.issuer,
+      interactions: createInteractions(host, directory),
+      signIn,
+      answerConsent: flows.answerConsent,
+      async describeAccount(accountId) {
+        const person = await domain.identity.findPerson(accountId);
+        return person?.email ? maskEmail(person.email) : '';
+      },
+      tokens: createFormTokens(config.cookieKeys),
+      devices: createDeviceCookie(config.issuer),
+    },
+    admin: { issuer: config.issuer, ...flows },
+    health: {
+      accepting: parts.accepting,
+      database: () => core.postgres.ping(),
+      redis: redis && (() => redis.ping()),
+    },
+    home: { issuer: config.issuer, demo: parts.demo && demoLogins(parts.demo) },
+    mailbox: config.showMailbox ? post.mailbox : undefined,
+    onRequest(seen) {
+      metrics.request(seen);
+      log.info(
+        { ...seen, seconds: undefined, ms: Math.round(seen.seconds * 10_000) / 10 },
+        'request',
+      );
+    },
+    onError(error, requestId) {
+      log[error.row.log]({ requestId, code: error.code, err: error.cause ?? error }, error.message);
+    },
+  });
+
+  return {
+    app,
+    metrics,
+    async close() {
+      host.close();
+      await Promise.all([changes.close(), redis?.close(), post.close(), purge.close()]);
+    },
+  };
+}
+
+export type Server = Awaited<ReturnType<typeof composeServer>>;
+
+const stateOf = (ctx: object) => (ctx as AppContext).state;
+
+/** The protocol host's pages, drawn by our views. */
+const pages: PageRenderer = {
+  error: (ctx, { title, message, error }) =>
+    errorPage({
+      status: ctx.status,
+      title,
+      message,
+      // Small print for the client's developers; the host has checked that it is no secret.
+      requestId: `${stateOf(ctx).requestId} (${error})`,
+      nonce: stateOf(ctx).nonce,
+    }),
+  signOut(ctx, page) {
+    const state = ctx.oidc.session?.state as { postLogoutRedirectUri?: string } | undefined;
+    if (state?.postLogoutRedirectUri) {
+      allowFormTarget(ctx as unknown as AppContext, state.postLogoutRedirectUri);
+    }
+    return signOutPage({ ...page, nonce: stateOf(ctx).nonce });
+  },
+  signedOut: (ctx, page) => signedOutPage({ ...page, nonce: stateOf(ctx).nonce }),
+};
+
+function demoLogins({ passwords }: DemoSecrets) {
+  return {
+    storefrontUrl: 'http://localhost:4000/',
+    logins: Object.entries(demoPeople)
+      .filter(([, person]) => person.accountKind === 'shopper')
+      .map(([key, person]) => ({
+        label: person.profile.name ?? key,
+        login: person.email,
+        password: passwords[key] ?? '',
+      })),
+  };
+}

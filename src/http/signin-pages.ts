@@ -6,6 +6,7 @@ import { allowWorkers } from './middleware/headers.js';
 import {
   codePage,
   consentPage,
+  endedPage,
   enrolPage,
   identityLabel,
   lockedPage,
@@ -73,6 +74,11 @@ export function showStep(ctx: AppContext, shown: Shown): void {
       });
       return;
     }
+    case 'ended':
+      // The address was good and never will be again (RFC 9110 section 15.5.11).
+      ctx.status = 410;
+      ctx.body = endedPage(frame);
+      return;
     case 'totp':
       ctx.body = shown.recovery
         ? recoveryCodePage({

@@ -147,7 +147,8 @@ describe('an account with an authenticator app', () => {
 
   test('starts over after five wrong codes, and the sixth is not looked at', async () => {
     const browser = newBrowser();
-    let page = await enter(browser, mara);
+    const login = await openLogin(server, browser);
+    let page = await sendPassword(browser, login, mara);
     const asked = page;
     for (let turn = 0; turn < 4; turn += 1) {
       page = await sendForm(browser, page, 'code', { code: wrongCodeOf(mara.secret) });
@@ -155,14 +156,15 @@ describe('an account with an authenticator app', () => {
       expect(formWith(page, 'code')).toBeDefined();
     }
     page = await sendForm(browser, page, 'code', { code: wrongCodeOf(mara.secret) });
-    expect(page.status).toBe(422);
-    expect(formWith(page, 'password')).toBeDefined();
+    expect([page.status, page.body]).toEqual([410, expect.stringContaining('has ended')]);
     const late = await sendForm(browser, asked, 'code', { code: codeOf(mara.secret) });
-    expect(late.status).toBe(422);
+    expect(late.status).toBe(410);
     expect(await isLoggedIn(browser)).toBe(false);
     // The right password does not bring the void interaction back to life.
-    const again = await sendPassword(browser, page, mara);
-    expect(again.status).toBe(429);
+    expect((await sendPassword(browser, login, mara)).status).toBe(410);
+    // The page leads back to the shop.
+    const back = await callbackOf(browser, await sendForm(browser, page, 'csrf', {}));
+    expect(back.searchParams.get('error')).toBe('access_denied');
     // Another interaction does: nobody is shut out by five typing errors.
     const other = newBrowser();
     const fresh = await enter(other, mara);

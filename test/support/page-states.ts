@@ -13,6 +13,7 @@ function nonced<Props extends views.PageProps>(page: (props: Props) => string) {
 
 const signInPage = nonced(views.signInPage);
 const lockedPage = nonced(views.lockedPage);
+const endedPage = nonced(views.endedPage);
 const codePage = nonced(views.codePage);
 const recoveryCodePage = nonced(views.recoveryCodePage);
 const enrolPage = nonced(views.enrolPage);
@@ -161,6 +162,7 @@ export const pageStates: Readonly<Record<string, string>> = {
   'recovery-codes': recoveryCodesPage(recoveryCodes),
   'recovery-codes-not-saved': recoveryCodesPage({ ...recoveryCodes, problem: 'not-saved' }),
   locked: lockedPage({ ...locked, retryAfterSeconds: 1650, opensAt: '14:32' }),
+  ended: endedPage({ ...step }),
   'locked-long': lockedPage({
     client,
     requestId: locked.requestId,

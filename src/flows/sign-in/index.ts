@@ -20,6 +20,7 @@ export function createSignIn(given: SignInParts & { readonly clock: Clock }) {
     /** The page a browser gets that opens, or reloads, the interaction. */
     async look(request: SignInRequest, visitor: Visitor): Promise<SignInPage> {
       const state = await domain.attempts.load(request.interactionId);
+      if (state.kind === 'void') return { kind: 'ended' };
       const account =
         state.kind === 'live'
           ? await domain.identity.findAccount(state.attempt.accountId)

@@ -39,6 +39,8 @@ export type SignInPage =
       readonly ask?: Ask;
     }
   | { readonly kind: 'locked'; readonly retryAfterSeconds: number }
+  /** Five wrong codes: nothing more can be proven in this interaction. */
+  | { readonly kind: 'ended' }
   | {
       readonly kind: 'totp';
       readonly recoveryCodeAccepted: boolean;

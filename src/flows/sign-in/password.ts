@@ -134,7 +134,7 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
       const id = request.interactionId;
       const { securityEpoch } = held;
       if (!(await tx.attempts.begin(id, { accountId: account.id, securityEpoch }))) {
-        return { kind: 'locked', retryAfterSeconds: 60 };
+        return { kind: 'ended' };
       }
       await tx.attempts.prove(id, 'password');
       const state = await tx.attempts.hold(id);
@@ -155,10 +155,11 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
         at: parts.now(),
       });
     });
-    if (outcome === 'disabled' || outcome === 'revoked') return refused(outcome);
+    if (outcome === 'disabled') return refused(outcome);
     // A right password with a second factor still to come has proven its own half: its counter
     // starts again, the one of codes does not (CVE-2026-56450).
     await domain.risk.forgiveGuesses(guess, slot);
-    return outcome;
+    // It was right, only overtaken: its owner is asked again and has lost no guess.
+    return outcome === 'revoked' ? refused(outcome) : outcome;
   };
 }

@@ -31,7 +31,7 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
     ) => Promise<SignInPage>,
   ): Promise<SignInPage> {
     const seen = await domain.attempts.load(request.interactionId);
-    if (seen.kind !== 'live') return EXPIRED;
+    if (seen.kind !== 'live') return seen.kind === 'void' ? { kind: 'ended' } : EXPIRED;
     return transact(async (tx) => {
       const held = await tx.identity.holdForSignIn(seen.attempt.accountId);
       const account = await tx.identity.findAccount(seen.attempt.accountId);
@@ -71,7 +71,7 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
     },
   ): Promise<SignInPage> {
     const seen = await domain.attempts.load(request.interactionId);
-    if (seen.kind !== 'live') return EXPIRED;
+    if (seen.kind !== 'live') return seen.kind === 'void' ? { kind: 'ended' } : EXPIRED;
     const { accountId } = seen.attempt;
     const known = await deviceOf(domain, visitor, accountId);
     const guess: Guess = { subject: { accountId }, factor: 'code', deviceId: known?.id };
@@ -94,7 +94,7 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
           details: { reason: judged.reason, factor: 'code' },
         });
         const counted = await tx.attempts.countWrongCode(request.interactionId);
-        if (counted.kind === 'void') return EXPIRED;
+        if (counted.kind === 'void') return { kind: 'ended' };
         const step = await stepOf(tx, request, account, attempt, undefined);
         if (step.kind === 'done') return EXPIRED;
         const again = await pageOf({ ...parts, domain: tx }, request, account, attempt, step);
@@ -187,7 +187,7 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
         const result = await tx.credentials.confirmEnrolment(account.id, sealedSeed, form.code);
         if (result.kind !== 'confirmed') {
           const counted = await tx.attempts.countWrongCode(id);
-          if (counted.kind === 'void') return EXPIRED;
+          if (counted.kind === 'void') return { kind: 'ended' };
           const again = await pageOf({ ...parts, domain: tx }, request, account, attempt, step);
           return again.kind === 'enrol-totp' ? { ...again, problem: 'wrong-code' } : again;
         }

@@ -85,6 +85,22 @@ function waitingTime(seconds: number): { count: number; unit: 'minute' | 'hour' 
   return { count: Math.ceil(minutes / 60), unit: 'hour' };
 }
 
+/** Too many wrong codes: the way out is the way back. */
+export function endedPage(
+  props: PageProps & {
+    readonly client: ClientBrand;
+    readonly cancelAction: string;
+    readonly csrf: string;
+  },
+): string {
+  return render('signin/ended', props, {
+    brand: brandOf(props.client),
+    links: linksOf(props.client),
+    cancelAction: formTarget(props.cancelAction),
+    csrf: props.csrf,
+  });
+}
+
 /** Goes out with status 429 and `Retry-After`. */
 export function lockedPage(
   props: PageProps & {

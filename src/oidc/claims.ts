@@ -25,6 +25,8 @@ export function createFindAccount(
     if (account?.status !== 'active') return undefined;
     return {
       accountId: sub,
+      // Lifetimes differ between shoppers and staff.
+      kind: account.kind,
       async claims() {
         const person = await guarded(() => identity.findPerson(sub));
         const { name, givenName, familyName, phone } = person?.profile ?? {};

@@ -5,14 +5,47 @@
 import type { KoaContextWithOIDC } from 'oidc-provider';
 
 const MINUTE = 60;
-const DAY = 24 * 3600;
+const HOUR = 3600;
+const DAY = 24 * HOUR;
 
-export const SESSION_IDLE = 14 * DAY;
-export const SESSION_ABSOLUTE = 30 * DAY;
-export const REFRESH_IDLE = 14 * DAY;
-export const REFRESH_ABSOLUTE = 30 * DAY;
+type Limits = { readonly idle: number; readonly absolute: number };
+
+/**
+ * How long a browser stays logged in. Staff can change a shop, so theirs is the shortest (PCI DSS
+ * 8.2.8); two factors stand for an hour's work, not for a fortnight's (NIST SP 800-63B 2.2.3).
+ */
+export const SESSION = {
+  shopper: { idle: 14 * DAY, absolute: 30 * DAY },
+  twoFactors: { idle: HOUR, absolute: DAY },
+  staff: { idle: 15 * MINUTE, absolute: 12 * HOUR },
+} as const satisfies Record<string, Limits>;
+
+export const REFRESH = {
+  shopper: { idle: 14 * DAY, absolute: 30 * DAY },
+  // An application may not keep staff logged in for longer than they could stay themselves.
+  staff: { idle: 12 * HOUR, absolute: 12 * HOUR },
+} as const satisfies Record<string, Limits>;
+
+/** What the host's view of an account says about its kind (see `claims.ts`). */
+type Known = { readonly accountId: string; readonly kind?: unknown } | undefined;
+
+type SessionFacts = {
+  readonly accountId?: string | undefined;
+  readonly loginTs?: number | undefined;
+  readonly amr?: readonly string[] | undefined;
+  readonly exp?: number | undefined;
+};
 
 const now = () => Math.floor(Date.now() / 1000);
+
+function remaining({ idle, absolute }: Limits, since: number | undefined): number {
+  return Math.max(1, Math.min(idle, (since ?? now()) + absolute - now()));
+}
+
+function isStaff(ctx: KoaContextWithOIDC | undefined, accountId: string | undefined): boolean {
+  const known = ctx?.oidc?.account as Known;
+  return known?.accountId === accountId && known?.kind === 'staff';
+}
 
 /** `ttl` of oidc-provider's configuration. */
 export const lifetimes = {
@@ -23,13 +56,23 @@ export const lifetimes = {
   AuthorizationCode: MINUTE,
   DeviceCode: 10 * MINUTE,
   BackchannelAuthenticationRequest: 10 * MINUTE,
-  Grant: SESSION_ABSOLUTE,
+  Grant: SESSION.shopper.absolute,
   IdToken: 10 * MINUTE,
   Interaction: 60 * MINUTE,
   /** Rotation never extends the absolute limit, counted from the first token of the family. */
-  RefreshToken: (_ctx: unknown, token: { iiat?: number }) =>
-    Math.max(1, Math.min(REFRESH_IDLE, (token.iiat ?? now()) + REFRESH_ABSOLUTE - now())),
-  /** The library's session slides for ever; this one ends with its log-in's thirtieth day. */
-  Session: (_ctx: KoaContextWithOIDC, session: { loginTs?: number | undefined }) =>
-    Math.max(1, Math.min(SESSION_IDLE, (session.loginTs ?? now()) + SESSION_ABSOLUTE - now())),
+  RefreshToken: (ctx: KoaContextWithOIDC, token: { accountId?: string; iiat?: number }) =>
+    remaining(isStaff(ctx, token.accountId) ? REFRESH.staff : REFRESH.shopper, token.iiat),
+  /** The library's session slides for ever; this one ends with its log-in's last hour. */
+  Session(ctx: KoaContextWithOIDC, session: SessionFacts): number {
+    if (!session.accountId) return DAY;
+    const known = ctx.oidc.account as Known;
+    // A request that failed before it looked whose session this is does not extend it.
+    if (known?.accountId !== session.accountId && session.exp) {
+      return Math.max(1, session.exp - now());
+    }
+    const staff = isStaff(ctx, session.accountId);
+    const twoFactors = session.amr?.includes('mfa') ?? false;
+    const limits = staff ? SESSION.staff : twoFactors ? SESSION.twoFactors : SESSION.shopper;
+    return remaining(limits, session.loginTs);
+  },
 };

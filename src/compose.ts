@@ -38,6 +38,7 @@ import { createUnlockAccount } from './flows/unlock-account.js';
 import { type Clock, systemClock } from './kernel/clock.js';
 import { createKeyring, type Keyring } from './kernel/keyring.js';
 import type { Secret } from './kernel/secret.js';
+import { type BreachedPasswords, createBreachedPasswords } from './platform/breached-passwords.js';
 import type { Logger } from './platform/logger.js';
 import { openMilestones } from './platform/milestones.js';
 import { oneTimeCodes } from './platform/one-time-codes.js';
@@ -59,17 +60,21 @@ type DomainParts = {
   readonly keyring: Keyring;
   readonly hasher: PasswordHasher;
   readonly strength: PasswordStrength;
+  readonly passwords?: {
+    readonly minLength: number;
+    readonly breaches: BreachedPasswords | undefined;
+  };
   readonly production: boolean;
 };
 
 /** Binds every island to `db`: closures only, so cheap enough for every transaction. */
 export function buildDomain(db: Db, parts: DomainParts): Domain {
-  const { clock, keyring, hasher, strength, production } = parts;
+  const { clock, keyring, hasher, strength, passwords, production } = parts;
   return {
     identity: createIdentity({ db, keyring }),
     credentials: {
       ...createCredentials({ db, clock, hasher }),
-      ...createPasswordPolicy({ db, hasher, strength }),
+      ...createPasswordPolicy({ db, hasher, strength, ...passwords }),
       ...createTotp({ db, clock, keyring, codes: oneTimeCodes }),
       ...createRecoveryCodes({ db, clock, keyring }),
     },
@@ -97,7 +102,19 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
   // Whoever hashes sees the failure; start-up asks `ready` itself.
   hasher.ready().catch(() => undefined);
   const strength = createPasswordStrength();
-  const parts = { clock, keyring, hasher, strength, production: config.production };
+  const { minLength, breachedUrl } = config.passwords;
+  const passwords = {
+    minLength,
+    breaches:
+      breachedUrl === undefined
+        ? undefined
+        : createBreachedPasswords({
+            fetch,
+            url: breachedUrl,
+            onFailure: (error) => log.warn({ err: error }, 'a password was let through unasked'),
+          }),
+  };
+  const parts = { clock, keyring, hasher, strength, passwords, production: config.production };
   const domain = buildDomain(postgres.db, parts);
   const transact: Transact = (work) => postgres.transaction((tx) => work(buildDomain(tx, parts)));
   const given: FlowParts = { domain, transact };

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import type { KeyringEntry } from '../kernel/keyring.js';
 import { Secret } from '../kernel/secret.js';
 import { type MailSender, parseSender, parseSmtpUrl, senderFor } from './mail.js';
+import { type PasswordRules, readPasswordRules } from './passwords.js';
 import { createReader, type Environment, type Reader } from './reader.js';
 import { settings } from './settings.js';
 
@@ -34,6 +35,7 @@ export type Config = {
   /** `undefined` asks for keys generated in the data directory. */
   readonly keyring: Secret<readonly KeyringEntry[]> | undefined;
   readonly cookieKeys: Secret<readonly string[]> | undefined;
+  readonly passwords: PasswordRules;
   /** `undefined` asks for the development mailbox. */
   readonly smtpUrl: Secret | undefined;
   readonly mailFrom: MailSender;
@@ -244,6 +246,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     seed,
     keyring,
     cookieKeys,
+    passwords: readPasswordRules(read),
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),

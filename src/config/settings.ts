@@ -78,7 +78,7 @@ export const settings: readonly Setting[] = [
     name: 'LATCHKEY_OUTBOUND_ALLOW',
     fallback: 'none',
     meaning:
-      'Reserved: hosts or CIDRs that the server may call besides public https. This version calls nobody.',
+      'Reserved: hosts or CIDRs that the server may call besides public https. This version calls nobody but the mail server and, where it is set, the service of `LATCHKEY_BREACHED_PASSWORDS`.',
   },
   {
     name: 'LATCHKEY_WORKERS',
@@ -101,6 +101,18 @@ export const settings: readonly Setting[] = [
     fallback: 'adaptive',
     meaning:
       '`adaptive`, `off` or `always`. When the log-in page asks for a proof of work: after three failures of an account or ten of a network, never, or each time.',
+  },
+  {
+    name: 'LATCHKEY_PASSWORD_MIN_LENGTH',
+    fallback: '12',
+    meaning:
+      'Least length of a new password, from 8 to 64 characters. Staff log in with a second factor whatever it is.',
+  },
+  {
+    name: 'LATCHKEY_BREACHED_PASSWORDS',
+    fallback: 'off',
+    meaning:
+      '`off`, `on`, or the address of your own copy of the range service. With `on`, the first five characters of a new password’s SHA-1 are looked up at api.pwnedpasswords.com (k-anonymity); without an answer within a second the password is let through, and the log says so.',
   },
   {
     name: 'SMTP_URL',

@@ -12,20 +12,19 @@ export type BreachedPasswords = {
   isBreached(password: string): Promise<boolean | 'unknown'>;
 };
 
-const RANGE_URL = 'https://api.pwnedpasswords.com/range/';
 const TIMEOUT_MS = 1_000;
 // A padded range is some 60 kB; more than this is not one.
 const LONGEST_ANSWER = 1024 * 1024;
 
 export function createBreachedPasswords(options: {
-  /** The server's guarded `fetch`. */
   readonly fetch: typeof fetch;
   /** Told why a password was let through unasked. Never told the password or its hash. */
   readonly onFailure?: (reason: unknown) => void;
-  readonly url?: string;
+  /** Of a range service, up to where the five digits go. */
+  readonly url: string;
   readonly timeoutMs?: number;
 }): BreachedPasswords {
-  const { onFailure, url = RANGE_URL, timeoutMs = TIMEOUT_MS } = options;
+  const { onFailure, url, timeoutMs = TIMEOUT_MS } = options;
 
   async function askFor(prefix: string, signal: AbortSignal): Promise<string> {
     const response = await options.fetch(`${url}${prefix}`, {

@@ -1,6 +1,7 @@
 /** The command line, as operators and their scripts meet it. */
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
@@ -509,6 +510,37 @@ describe('as a process', () => {
       });
       expect(await core.domain.identity.findByLogin(email)).toBeUndefined();
     }
+  });
+
+  it('refuses a leaked password where leaks are looked up, and any shorter than is set', async () => {
+    const password = 'Grüße, Kölner Dom!';
+    const hash = createHash('sha1').update(password).digest('hex').toUpperCase();
+    const asked: string[] = [];
+    const service = createServer((request, response) => {
+      asked.push(request.url ?? '');
+      response.end(`${hash.slice(5)}:12\r\n`);
+    });
+    await new Promise<void>((listening) => service.listen(0, '127.0.0.1', listening));
+    const { port } = service.address() as { port: number };
+    const create = (settings: Record<string, string>) =>
+      runLatchkey(
+        ['users', 'create', newEmail(), '--password-stdin', '--json'],
+        { ...cleanEnvironment(), ...env, ...settings },
+        password,
+      );
+    const LATCHKEY_BREACHED_PASSWORDS = `http://127.0.0.1:${port}/range`;
+    expect(await create({ LATCHKEY_BREACHED_PASSWORDS })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'This password is known from a data leak elsewhere\n',
+    });
+    expect(asked).toEqual([`/range/${hash.slice(0, 5)}`]);
+    service.closeAllConnections();
+    await new Promise((closed) => service.close(closed));
+    // Nobody answers any more: no reason to keep somebody from choosing a password.
+    expect(await create({ LATCHKEY_BREACHED_PASSWORDS })).toMatchObject({ code: 0, stderr: '' });
+    const { stderr } = await create({ LATCHKEY_PASSWORD_MIN_LENGTH: '20' });
+    expect(stderr).toBe('The password must have at least 20 characters\n');
   });
 
   it('ends with 0, 1 and 2', async () => {

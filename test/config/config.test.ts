@@ -145,6 +145,11 @@ const bad: readonly (readonly [name: string, value: string, fault: RegExp])[] = 
   ['LATCHKEY_OPS_PORT', '70000', /from 0 to 65535/],
   ['LATCHKEY_RATE_LIMITS', 'no', /one of on, off/],
   ['LATCHKEY_BOT_CHALLENGE', 'maybe', /one of adaptive, off, always/],
+  ['LATCHKEY_PASSWORD_MIN_LENGTH', '7', /from 8 to 64/],
+  ['LATCHKEY_PASSWORD_MIN_LENGTH', '65', /from 8 to 64/],
+  ['LATCHKEY_BREACHED_PASSWORDS', 'maybe', /"off", "on" or the address/],
+  ['LATCHKEY_BREACHED_PASSWORDS', 'http://leaks.example/range/', /must be https/],
+  ['LATCHKEY_BREACHED_PASSWORDS', 'https://leaks.example/?range=', /no query/],
   ['LOG_LEVEL', 'loud', /one of trace/],
   ['LOG_FORMAT', 'xml', /one of json, pretty/],
 ];

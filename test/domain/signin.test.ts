@@ -379,11 +379,11 @@ describe('an attempt', () => {
 
   test('that ended by itself is cleared a day later', async () => {
     const { id, accountId } = await begun(0);
-    await attempts.deleteExpired();
+    await attempts.deleteExpired(100);
     const { db } = accounts.postgres;
     expect(await db.signInAttempt.count({ where: { accountId } })).toBe(1);
     await begun(-90_000);
-    expect(await attempts.deleteExpired()).toBe(1);
+    expect(await attempts.deleteExpired(100)).toBe(1);
     expect(await attempts.load(id)).toEqual({ kind: 'gone' });
   });
 });

@@ -715,6 +715,25 @@ describe('the admin API', () => {
     const reply = await api('GET', '/openapi.json', undefined, {});
     expect(reply.status).toBe(200);
     expect(reply.json.openapi).toBe('3.1.0');
+    const { paths } = reply.json as { paths: Record<string, Record<string, unknown>> };
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method} ${path}`),
+    );
+    expect(operations).toEqual(
+      expect.arrayContaining([
+        'post /users/{id}/revocations',
+        'post /users/{id}/unlock',
+        'patch /users/{id}',
+        'patch /clients/{id}',
+      ]),
+    );
+    // Whatever is described is there, and for nobody without a token.
+    for (const operation of operations) {
+      const [method = '', path = ''] = operation.split(' ');
+      const there = path.replace('{id}', randomUUID());
+      const { status } = await api(method.toUpperCase(), there, undefined, {});
+      expect([operation, status]).toEqual([operation, 401]);
+    }
   });
 });
 

@@ -40,6 +40,8 @@ async function fail(ip: string, times = 10): Promise<void> {
 const expectLimited = (answer: Answer) => {
   expect(answer.status).toBe(429);
   expect(answer.headers.get('content-type')).toContain('application/json');
+  expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+  expect(answer.headers.get('access-control-expose-headers')).toBe('Retry-After');
   const wait = Number(answer.headers.get('retry-after'));
   expect(wait).toBeGreaterThan(0);
   expect(wait).toBeLessThanOrEqual(60);

@@ -136,7 +136,7 @@ export function createAttempts({ db, keyring }: { db: Db; keyring: Keyring }) {
      */
     end: (interactionId: string): Promise<boolean> => store.end(digest(interactionId)),
 
-    /** Clears what ended by itself long ago; returns how many rows went. */
-    deleteExpired: (): Promise<number> => store.deleteExpired(),
+    /** Clears one batch of what ended by itself long ago; returns how many rows went. */
+    deleteExpired: (limit: number): Promise<number> => store.deleteExpired(limit),
   };
 }

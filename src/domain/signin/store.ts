@@ -101,9 +101,14 @@ export function attemptStore(db: Db, maxWrongCodes: number) {
     },
 
     /** A day later than need be: a void attempt outlives every interaction it could guard. */
-    async deleteExpired(): Promise<number> {
+    async deleteExpired(limit: number): Promise<number> {
       return db.$executeRaw`
-        DELETE FROM sign_in_attempts WHERE expires_at < now() - interval '1 day'`;
+        DELETE FROM sign_in_attempts
+         WHERE id_hash IN (
+           SELECT id_hash FROM sign_in_attempts
+            WHERE expires_at < now() - interval '1 day'
+            LIMIT ${limit}
+              FOR UPDATE SKIP LOCKED)`;
     },
   };
 }

@@ -24,13 +24,13 @@ const problem = {
 
 const count = { type: 'integer', minimum: 0 };
 
-function answers(success: object): object {
+function answers(success: object, status: 200 | 204): object {
   const refusal = (description: string) => ({
     description,
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
   });
   return {
-    200: success,
+    [status]: success,
     400: refusal('The body is not valid JSON'),
     401: refusal('No valid access token'),
     403: refusal('The token does not carry the scope'),
@@ -45,7 +45,8 @@ function operation(input: {
   id: string;
   summary: string;
   scope: string;
-  body: z.ZodType;
+  /** Left out where the address says everything. */
+  body?: z.ZodType;
   success: object;
 }): object {
   return {
@@ -53,11 +54,15 @@ function operation(input: {
     summary: input.summary,
     security: [{ oauth2: [input.scope] }],
     parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
-    requestBody: {
-      required: true,
-      content: { 'application/json': { schema: z.toJSONSchema(input.body) } },
-    },
-    responses: answers(input.success),
+    ...(input.body
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: z.toJSONSchema(input.body) } },
+          },
+        }
+      : {}),
+    responses: answers(input.success, input.body ? 200 : 204),
   };
 }
 
@@ -96,6 +101,14 @@ export function openApiDocument(issuer: string): object {
               },
             },
           }),
+        }),
+      },
+      '/users/{id}/unlock': {
+        post: operation({
+          id: 'unlockAccount',
+          summary: 'Open the lock of an account after too many wrong passwords or codes',
+          scope: 'users:write',
+          success: { description: 'The next guess is the first one again' },
         }),
       },
       '/users/{id}': {

@@ -46,6 +46,9 @@ function refuse(ctx: AppContext, seconds: number): void {
   ctx.remove('WWW-Authenticate');
   ctx.set('Retry-After', String(seconds));
   ctx.set('Cache-Control', 'no-store');
+  // Nothing in it is secret, and without this a storefront in a browser sees a network error.
+  ctx.set('Access-Control-Allow-Origin', '*');
+  ctx.set('Access-Control-Expose-Headers', 'Retry-After');
   ctx.body = {
     error: 'temporarily_unavailable',
     error_description: 'too many failed client authentications, try again later',

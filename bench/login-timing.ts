@@ -1,7 +1,9 @@
 /**
  * What the time of a refusal tells about a name (R58): wrong passwords for a shopper who exists
  * and for names that nobody has, in turn, at one server. The medians must be 5 ms or 10 % apart
- * at most.
+ * at most. Medians may agree where the rest does not, so the distributions are shown as well,
+ * and how often somebody would be right who takes the slower of two answers for the known name
+ * (0.5: a coin would do).
  *
  *     npx tsx bench/login-timing.ts
  */
@@ -21,6 +23,29 @@ const bench = await startBenchServer({
   LATCHKEY_RATE_LIMITS: 'off',
 });
 const server = { issuer: bench.issuer } as TestServer;
+
+/** The share of pairs in which the first kind took longer; ties count half (Mann–Whitney). */
+function slowerShare(first: readonly number[], second: readonly number[]): number {
+  const wins = first.flatMap((a) => second.map((b): number => (a > b ? 1 : a === b ? 0.5 : 0)));
+  return wins.reduce((sum, win) => sum + win, 0) / wins.length;
+}
+
+function quantile(values: readonly number[], share: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0;
+}
+
+/** How many samples fell into each bin, as a row of blocks. */
+function shape(values: readonly number[], from: number, to: number): string {
+  const bins = Array.from({ length: 40 }, () => 0);
+  for (const value of values) {
+    const bin = Math.floor(((value - from) / (to - from)) * bins.length);
+    const clamped = Math.min(Math.max(bin, 0), bins.length - 1);
+    bins[clamped] = (bins[clamped] ?? 0) + 1;
+  }
+  const most = Math.max(...bins);
+  return bins.map((count) => ' ▁▂▃▄▅▆▇█'[Math.ceil((count / most) * 8)]).join('');
+}
 
 /** One log-in by a browser that was never here; the time of the answer alone. */
 async function timed(email: string, password: string): Promise<{ reply: Reply; ms: number }> {
@@ -61,8 +86,17 @@ try {
   const apart = Math.abs(here - there);
   const ratio = here / there;
   const holds = apart <= 5 || Math.abs(1 - ratio) <= 0.1;
-  console.log(`known    ${here.toFixed(2)} ms, median of ${known.length}`);
-  console.log(`unknown  ${there.toFixed(2)} ms, median of ${unknown.length}`);
+  const both = [...known, ...unknown];
+  const [from, to] = [quantile(both, 0.005), quantile(both, 0.98)];
+  for (const [name, values] of [
+    ['known  ', known],
+    ['unknown', unknown],
+  ] as const) {
+    const marks = [0.1, 0.25, 0.5, 0.75, 0.9].map((share) => quantile(values, share).toFixed(1));
+    console.log(`${name}  ${marks.join('  ')} ms (10, 25, 50, 75, 90 % of ${values.length})`);
+    console.log(`         |${shape(values, from, to)}| ${from.toFixed(0)} to ${to.toFixed(0)} ms`);
+  }
+  console.log(`slower   ${slowerShare(known, unknown).toFixed(3)} of pairs: the known name's`);
   console.log(
     `apart    ${apart.toFixed(2)} ms, ratio ${ratio.toFixed(3)}: ${holds ? 'holds' : 'too far'}`,
   );

@@ -23,10 +23,11 @@ export type ChangeStatus = (input: {
 export function createChangeAccountStatus({ transact }: FlowParts): ChangeStatus {
   return async ({ administrator, id, status, reason, origin }) => {
     if (!mayAdminister(administrator, 'users:write')) return { kind: 'forbidden' };
-    return transact(async ({ identity, grants, audit }) => {
+    return transact(async ({ identity, grants, risk, audit }) => {
       if (!(await identity.raiseSecurityEpoch(id))) return { kind: 'not-found' };
       await identity.setStatus(id, status);
       const ended = await grants.endAccount(id, { sessions: true, tokens: true });
+      await risk.revokeDevices(id);
       await audit.record({
         event: status === 'disabled' ? 'account_disabled' : 'account_enabled',
         result: 'success',

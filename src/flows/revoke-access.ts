@@ -33,7 +33,7 @@ export function createRevokeAccess({ transact }: FlowParts): RevokeAccess {
     const sessions = wanted.has('sessions') || credentialsToo;
     const tokens = wanted.has('tokens') || credentialsToo;
 
-    return transact(async ({ identity, credentials, grants, audit }) => {
+    return transact(async ({ identity, credentials, grants, risk, audit }) => {
       const found =
         sessions && !tokens
           ? await identity.raiseSessionEpoch(accountId)
@@ -44,6 +44,8 @@ export function createRevokeAccess({ transact }: FlowParts): RevokeAccess {
 
       const ended = await grants.endAccount(accountId, { sessions, tokens });
       const removed = credentialsToo ? await credentials.revokeCredentials(accountId) : 0;
+      // A thief's browser would otherwise go on passing for the owner's second factor.
+      if (credentialsToo) await risk.revokeDevices(accountId);
       const revoked = { ...ended, credentials: removed };
       await audit.record({
         event: 'access_revoked',

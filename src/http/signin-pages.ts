@@ -1,5 +1,6 @@
 /** From the step a sign-in is at to the page, its status and its forms' addresses. */
 import type { SignInPage } from '../flows/sign-in/index.js';
+import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
 import type { AppContext } from './context.js';
 import { allowWorkers } from './middleware/headers.js';
@@ -20,7 +21,6 @@ type Shown = {
   readonly csrf: string;
   readonly page: Exclude<SignInPage, { kind: 'signed-in' | 'unreachable' }>;
   readonly login?: string | undefined;
-  readonly overloaded?: boolean;
   /** Ask for a recovery code instead of one from the app. */
   readonly recovery?: boolean;
 };
@@ -45,11 +45,15 @@ export function showStep(ctx: AppContext, shown: Shown): void {
   switch (page.kind) {
     case 'password': {
       if (page.ask) allowWorkers(ctx);
+      if (page.problem === 'overloaded') {
+        ctx.status = 503;
+        ctx.set('Retry-After', String(new AppError('overloaded').row.retryAfterSeconds ?? 2));
+      }
       ctx.body = signInPage({
         ...frame,
         action: `${base}/login`,
         login: shown.login,
-        problem: shown.overloaded ? 'overloaded' : page.problem,
+        problem: page.problem,
         ...(page.ask
           ? {
               challenge: {

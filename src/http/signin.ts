@@ -7,7 +7,6 @@ import Router from '@koa/router';
 import { describeUserAgent } from '../domain/risk/index.js';
 import type { AnswerConsent } from '../flows/answer-consent.js';
 import type { SignIn, SignInPage, SignInRequest, Visitor } from '../flows/sign-in/index.js';
-import { AppError } from '../kernel/errors.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
 import { type AppContext, originOf, type RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
@@ -101,16 +100,8 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
       if (question.kind !== 'login') return send(ctx, `/signin/${interaction.uid}`);
       const field = (name: string) => formField(ctx, name) ?? '';
       const login = field('login').slice(0, 254) || undefined;
-      try {
-        const page = await work(ctx, requestOf(interaction, question), field);
-        await present(ctx, interaction, page, { login, recovery: path === 'recovery' });
-      } catch (error) {
-        if (!(error instanceof AppError) || error.code !== 'overloaded') throw error;
-        ctx.status = 503;
-        ctx.set('Retry-After', String(error.row.retryAfterSeconds ?? 2));
-        const csrf = tokens.issue(interaction.uid);
-        showStep(ctx, { interaction, csrf, page: { kind: 'password' }, login, overloaded: true });
-      }
+      const page = await work(ctx, requestOf(interaction, question), field);
+      await present(ctx, interaction, page, { login, recovery: path === 'recovery' });
     });
   };
 

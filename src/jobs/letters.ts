@@ -49,6 +49,11 @@ export function createLetterWriter(parts: {
           subject: `New sign-in to your ${shop} account`,
           reasons: letter.why.map((reason) => reasons[reason]),
         });
+      case 'sign_in_void':
+        return parts.print('sign-in-void', {
+          ...common,
+          subject: `A sign-in to your ${shop} account was stopped`,
+        });
       case 'second_factor_changed':
         return parts.print('second-factor-changed', {
           ...common,

@@ -81,7 +81,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
     const servers = await Promise.all(indicators.map((one) => directory.findResourceServer(one)));
     return assuranceOf({
       acrValues: params.acr_values,
-      claims: typeof params.claims === 'string' ? JSON.parse(params.claims) : undefined,
+      claims: params.claims,
       scopes: new Set(String(params.scope ?? '').split(' ')),
       servers: servers.filter((server) => server !== undefined),
     });

@@ -35,7 +35,7 @@ export function createInteractionPolicy(directory: Directory): ReturnType<typeof
       );
       const demand = assuranceOf({
         acrValues: params?.acr_values,
-        claims: oidc.claims,
+        claims: params?.claims,
         scopes: oidc.requestParamScopes,
         servers: servers.filter((server) => server !== undefined),
       });

@@ -26,22 +26,42 @@ export type Assurance = {
 type Essential = { essential?: unknown; values?: unknown; value?: unknown };
 
 /**
+ * The acr that `claims` insists on, from the parameter as it was sent: by the time of the policy
+ * the host has written `acr_values` over its own copy, and with it what was essential. Else a
+ * shopper could add a weak `acr_values` to the address and get past a strong demand.
+ */
+function essentialAcr(claims: unknown): unknown[] | undefined {
+  let parsed: { id_token?: { acr?: Essential | null } | null };
+  try {
+    parsed = typeof claims === 'string' ? JSON.parse(claims) : {};
+  } catch {
+    throw new errors.InvalidRequest('could not parse the claims parameter JSON');
+  }
+  const acr = parsed.id_token?.acr;
+  if (acr?.essential !== true) return undefined;
+  if (acr.values === undefined) return acr.value === undefined ? undefined : [acr.value];
+  if (!Array.isArray(acr.values)) {
+    throw new errors.InvalidRequest('invalid claims.id_token.acr.values type');
+  }
+  return acr.values;
+}
+
+/**
  * The demand of an authorization request. Each list of values is satisfied by any one of them,
  * so the weakest known one is its demand; several demands add up to the strongest. Throws
  * `unmet_authentication_requirements` where nobody could ever meet them.
  */
 export function assuranceOf(request: {
   readonly acrValues: unknown;
+  /** The parameter as it was sent: JSON. */
   readonly claims: unknown;
   readonly scopes: ReadonlySet<string>;
   readonly servers: readonly ResourceServer[];
 }): Assurance {
-  const essential = (request.claims as { id_token?: { acr?: Essential | null } } | undefined)
-    ?.id_token?.acr;
+  const essential = essentialAcr(request.claims);
   const lists: unknown[][] = [
     ...(typeof request.acrValues === 'string' ? [request.acrValues.split(' ')] : []),
-    ...(essential?.essential && Array.isArray(essential.values) ? [essential.values] : []),
-    ...(essential?.essential && essential.value !== undefined ? [[essential.value]] : []),
+    ...(essential ? [essential] : []),
   ];
   const demands = lists.map(weakest);
   let maxAge: number | undefined;

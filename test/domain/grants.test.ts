@@ -206,7 +206,7 @@ describe('what an account owns', () => {
     await family(now());
     await opened.domain.identity.raiseSecurityEpoch(accountId);
     const held = await opened.transact(({ identity }) => identity.holdForSignIn(accountId));
-    const loginTs = held?.provenAt ?? 0;
+    const loginTs = held?.earliest ?? 0;
     const session = await save('Session', { accountId, uid: bearer(), loginTs });
     const grantId = await save('Grant', { accountId, clientId }, 600, loginTs);
     const token = await save('AccessToken', { accountId, clientId, grantId });

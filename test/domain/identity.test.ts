@@ -195,7 +195,7 @@ describe('an epoch', () => {
     expect((await epochs(id)).security).toBe(ahead + 1);
     expect((await epochs(id)).session).toBeGreaterThan(ahead);
     const held = await opened.transact(({ identity }) => identity.holdForSignIn(id));
-    expect(held?.provenAt).toBeGreaterThan(ahead + 1);
+    expect(held?.earliest).toBeGreaterThan(ahead + 1);
   });
 
   it('of an account that does not exist cannot be raised', async () => {

@@ -38,13 +38,13 @@ describe('devices', () => {
   test('a device is known to its own account and to no other', async () => {
     const [accountId, stranger] = [await newAccount(), await newAccount()];
     const { token, deviceId } = await risk.rememberDevice({ accountId, label: 'Safari on iPhone' });
-    expect(await risk.recogniseDevice({ token, accountId })).toMatchObject({
+    expect(await risk.recogniseDevice({ tokens: [token], accountId })).toMatchObject({
       id: deviceId,
       label: 'Safari on iPhone',
       mfaTrustedUntil: null,
     });
-    expect(await risk.recogniseDevice({ token, accountId: stranger })).toBeUndefined();
-    expect(await risk.recogniseDevice({ token: `${token}x`, accountId })).toBeUndefined();
+    expect(await risk.recogniseDevice({ tokens: [token], accountId: stranger })).toBeUndefined();
+    expect(await risk.recogniseDevice({ tokens: [`${token}x`], accountId })).toBeUndefined();
     const stored = await postgres.db.$queryRaw<object[]>`
       SELECT token_hash FROM known_devices WHERE id = ${deviceId}::uuid`;
     expect(stored).toEqual([{ token_hash: digest(token) }]);
@@ -59,11 +59,11 @@ describe('devices', () => {
       UPDATE known_devices SET expires_at = expires_at - make_interval(days => ${by}::int)
        WHERE id = ${deviceId}::uuid`;
     await age(100);
-    expect(days(await risk.recogniseDevice({ token, accountId }))).toBe(80);
+    expect(days(await risk.recogniseDevice({ tokens: [token], accountId }))).toBe(80);
     await risk.touchDevice({ accountId, deviceId });
-    expect(days(await risk.recogniseDevice({ token, accountId }))).toBe(180);
+    expect(days(await risk.recogniseDevice({ tokens: [token], accountId }))).toBe(180);
     await age(181);
-    expect(await risk.recogniseDevice({ token, accountId })).toBeUndefined();
+    expect(await risk.recogniseDevice({ tokens: [token], accountId })).toBeUndefined();
     await risk.touchDevice({ accountId, deviceId });
     expect(await risk.listDevices(accountId)).toEqual([]);
   });
@@ -76,7 +76,7 @@ describe('devices', () => {
       label: 'Chrome on Android',
     });
     const device = async () => {
-      const found = await risk.recogniseDevice({ token, accountId });
+      const found = await risk.recogniseDevice({ tokens: [token], accountId });
       if (!found) throw new Error('the device is not known');
       return found;
     };
@@ -112,9 +112,9 @@ describe('devices', () => {
     expect(await risk.revokeDevice(accountId, 'not an id')).toBe(false);
     expect(await risk.revokeDevice(accountId, one.deviceId)).toBe(true);
     expect(await risk.revokeDevice(accountId, one.deviceId)).toBe(false);
-    expect(await risk.recogniseDevice({ token: one.token, accountId })).toBeUndefined();
+    expect(await risk.recogniseDevice({ tokens: [one.token], accountId })).toBeUndefined();
     expect(await risk.revokeDevices(accountId)).toBe(1);
-    expect(await risk.recogniseDevice({ token: two.token, accountId })).toBeUndefined();
+    expect(await risk.recogniseDevice({ tokens: [two.token], accountId })).toBeUndefined();
   });
 
   test.each([

@@ -127,7 +127,7 @@ describe('guessing', () => {
     await pass(29);
     await spend(guess, 8);
     await pass(2);
-    expect(await risk.failuresOf(guess)).toBe(9);
+    expect(await risk.standingOf(guess)).toMatchObject({ failures: 9 });
     expect(kinds(await spend(guess, 5), 'reserved')).toHaveLength(1);
   });
 
@@ -135,7 +135,7 @@ describe('guessing', () => {
     const guess = somebody();
     await spend(guess, 9);
     await pass(31);
-    expect(await risk.failuresOf(guess)).toBe(0);
+    expect(await risk.standingOf(guess)).toMatchObject({ failures: 0 });
     expect(await risk.reserveGuess(guess)).toEqual({ kind: 'reserved', failures: 0 });
   });
 
@@ -159,7 +159,7 @@ describe('guessing', () => {
     const code = { ...password, factor: 'code' } as const;
     await spend(code, 9);
     await risk.forgiveGuesses(password, await slotOf(password));
-    expect(await risk.failuresOf(code)).toBe(9);
+    expect(await risk.standingOf(code)).toMatchObject({ failures: 9 });
     expect(kinds(await spend(code, 3), 'reserved')).toHaveLength(1);
     expect(await risk.reserveGuess(password)).toMatchObject({ kind: 'reserved' });
   });
@@ -171,7 +171,7 @@ describe('guessing', () => {
     expect(tenth.failures).toBe(9);
     expect(await risk.reserveGuess(guess)).toMatchObject({ kind: 'locked' });
     await risk.forgiveGuesses(guess, tenth);
-    expect(await risk.failuresOf(guess)).toBe(0);
+    expect(await risk.standingOf(guess)).toMatchObject({ failures: 0 });
     expect(kinds(await spend(guess, 11), 'reserved')).toHaveLength(10);
   });
 
@@ -181,7 +181,7 @@ describe('guessing', () => {
     const right = await slotOf(guess);
     await spend(guess, 6);
     await risk.forgiveGuesses(guess, right);
-    expect(await risk.failuresOf(guess)).toBe(6);
+    expect(await risk.standingOf(guess)).toMatchObject({ failures: 6 });
     expect(kinds(await spend(guess, 10), 'reserved')).toHaveLength(4);
   });
 
@@ -201,7 +201,7 @@ describe('guessing', () => {
       }),
     );
     expect(looked).toBeLessThanOrEqual(10 + takenBack);
-    expect(await risk.failuresOf(guess)).toBe(looked - takenBack);
+    expect(await risk.standingOf(guess)).toMatchObject({ failures: looked - takenBack });
     const left = 10 - (looked - takenBack);
     expect(kinds(await spend(guess, 11), 'reserved')).toHaveLength(left);
   });
@@ -210,7 +210,7 @@ describe('guessing', () => {
     const guess = somebody();
     await spend(guess, 10);
     await risk.returnGuess(guess);
-    expect(await risk.failuresOf(guess)).toBe(9);
+    expect(await risk.standingOf(guess)).toMatchObject({ failures: 9 });
     expect(kinds(await spend(guess, 2), 'reserved')).toHaveLength(1);
   });
 
@@ -229,7 +229,7 @@ describe('guessing', () => {
     for (const bucket of buckets) {
       expect(await risk.reserveGuess(bucket)).toEqual({ kind: 'reserved', failures: 0 });
     }
-    expect(await risk.failuresOf(bystander)).toBe(4);
+    expect(await risk.standingOf(bystander)).toMatchObject({ failures: 4 });
     expect(await risk.unlock({ accountId: newId() })).toBe(0);
     await spend({ subject: { login: 'ann@shop.example' }, factor: 'password' }, 2);
     expect(await risk.unlock({ login: ' ANN@shop.example' })).toBe(1);
@@ -305,7 +305,7 @@ describe('challenges and housekeeping', () => {
        WHERE hash = ${digest('old')}`;
     expect([await risk.purgeRisk(3), await risk.purgeRisk(3)]).toEqual([3 + 1 + 1, 2]);
     expect(await risk.purgeRisk(3)).toBe(0);
-    expect(await risk.failuresOf(kept)).toBe(2);
+    expect(await risk.standingOf(kept)).toMatchObject({ failures: 2 });
     expect(await risk.reserveGuess(locked)).toMatchObject({ kind: 'locked' });
     expect(await risk.listDevices(accountId)).toMatchObject([{ id: here.deviceId }]);
     expect(await risk.spendChallenge(digest('solved'), 300)).toBe(false);

@@ -147,29 +147,7 @@ const table: readonly (readonly [string, Situation, Step])[] = [
     { ...staff, ...app, codesToShow: true, ...proven('password') },
     asksCode,
   ],
-  [
-    'a password older than the request allows is asked for again',
-    { ...shopper, freshSince: NOW + 1, ...proven('password') },
-    { kind: 'password' },
-  ],
-  [
-    'one that is just fresh enough is not',
-    { ...shopper, freshSince: NOW, ...proven('password') },
-    oneFactor,
-  ],
-  [
-    'a code that is too old is asked for again, the fresh password is not',
-    {
-      ...staff,
-      ...app,
-      freshSince: NOW,
-      proven: [
-        { factor: 'totp', at: NOW - 1 },
-        { factor: 'password', at: NOW },
-      ],
-    },
-    asksCode,
-  ],
+
   [
     'of a factor proven twice the newer proof counts',
     {
@@ -320,6 +298,7 @@ describe('an attempt', () => {
     expect(await attempts.begin(id, { accountId: other, securityEpoch: 0 })).toBe(true);
     expect(await live(id)).toEqual({
       accountId: other,
+      failuresBefore: 0,
       securityEpoch: 0,
       proven: [],
       wrongCodes: 1,

@@ -10,6 +10,7 @@ const write = createLetterWriter({ print: printLetter, issuer, accountUrl });
 
 const everyKind: readonly LetterFacts[] = [
   { kind: 'suspicious_sign_in', why: ['after_failures', 'new_device', 'new_network'] },
+  { kind: 'sign_in_void' },
   { kind: 'second_factor_changed', change: 'added' },
   { kind: 'second_factor_changed', change: 'removed' },
   { kind: 'second_factor_changed', change: 'recovery_codes_made' },

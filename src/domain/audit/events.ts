@@ -16,6 +16,7 @@ export const auditEvents = {
   sign_in_succeeded: 'Somebody proved to be the owner of an account.',
   sign_in_refused: 'A sign-in was refused; `details.reason` says why.',
   login_suspicious: 'A sign-in succeeded after failures, on a new device or from a new network.',
+  sign_in_void: 'A right password was followed by five wrong codes; that sign-in ended.',
   account_unlocked: 'The guess counters of an account were cleared.',
   second_factor_added: 'An authenticator app was set up for an account.',
   recovery_code_used: 'A recovery code stood in for the authenticator app.',

@@ -48,6 +48,9 @@ export type PasswordCheck =
 
 export type Credentials = ReturnType<typeof createCredentials>;
 
+/** No account has it: looking up nobody's password costs what looking up somebody's does. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
+
 export function createCredentials(parts: { db: Db; clock: Clock; hasher: PasswordHasher }) {
   const { clock, hasher } = parts;
   const store = passwordStore(parts.db);
@@ -60,8 +63,9 @@ export function createCredentials(parts: { db: Db; clock: Clock; hasher: Passwor
      * Throws `AppError('overloaded')` when the hashing queue is full: never a skipped check.
      */
     async checkPassword(accountId: string | undefined, password: string): Promise<PasswordCheck> {
-      const stored = accountId ? await store.findHash(accountId) : undefined;
+      // Before anything is looked up: without the hashing's noise a look-up more would show.
       if (!isPlausible(password)) return { kind: 'wrong' };
+      const stored = await store.findHash(accountId ?? NOBODY);
       const matches = await hasher.verify(stored ?? hasher.dummyHash, normalizePassword(password));
       if (!stored || !matches) return { kind: 'wrong' };
       return { kind: 'right', hash: stored, outdated: hasher.needsRehash(stored) };

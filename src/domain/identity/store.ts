@@ -1,4 +1,5 @@
 /** The accounts' tables: the only Prisma in this island. */
+import { Prisma } from '../../generated/prisma/client.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 
@@ -61,11 +62,15 @@ export function identityStore(db: Db) {
     },
 
     async findByIndexes(indexes: readonly Bytes[]): Promise<AccountRow | undefined> {
-      const found = await db.loginName.findFirst({
-        where: { index: { in: [...indexes] } },
-        select: { account: { select: columns } },
-      });
-      return found?.account;
+      // One statement for names that exist and names that do not: a second one would tell.
+      const rows = await db.$queryRaw<AccountRow[]>`
+        SELECT a.id::text, a.kind::text, a.status::text, a.security_epoch AS "securityEpoch",
+               a.session_epoch AS "sessionEpoch", a.email_verified AS "emailVerified",
+               a.created_at AS "createdAt"
+          FROM login_names n JOIN accounts a ON a.id = n.account_id
+         WHERE n.index IN (${Prisma.join([...indexes])})
+         LIMIT 1`;
+      return rows[0];
     },
 
     async find(id: string): Promise<AccountRow | undefined> {
@@ -119,17 +124,16 @@ export function identityStore(db: Db) {
 
     /**
      * Holds the account still until the transaction ends (a revocation waits, or is waited
-     * for), and gives the moment a log-in proven now counts from.
+     * for), and gives the first moment that a log-in of it can count from.
      */
     async holdForSignIn(
       id: string,
-    ): Promise<{ status: string; securityEpoch: number; provenAt: number } | undefined> {
+    ): Promise<{ status: string; securityEpoch: number; earliest: number } | undefined> {
       const rows = await db.$queryRaw<
-        { status: string; security_epoch: number; proven_at: number }[]
+        { status: string; security_epoch: number; earliest: number }[]
       >`
         SELECT status::text, security_epoch,
-               GREATEST(extract(epoch FROM clock_timestamp())::int,
-                        security_epoch + 1, session_epoch + 1) AS proven_at
+               GREATEST(security_epoch, session_epoch) + 1 AS earliest
           FROM accounts
          WHERE id = ${id}::uuid
            FOR SHARE`;
@@ -138,7 +142,7 @@ export function identityStore(db: Db) {
         row && {
           status: row.status,
           securityEpoch: row.security_epoch,
-          provenAt: row.proven_at,
+          earliest: row.earliest,
         }
       );
     },

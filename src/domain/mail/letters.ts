@@ -20,6 +20,8 @@ export type LetterFacts =
       readonly kind: 'second_factor_changed';
       readonly change: 'added' | 'removed' | 'recovery_codes_made';
     }
+  /** Somebody knows the password, and nothing else: the owner must hear of it. */
+  | { readonly kind: 'sign_in_void' }
   | { readonly kind: 'recovery_code_used'; readonly left: number }
   | { readonly kind: 'password_changed' };
 
@@ -33,6 +35,7 @@ export type LetterKind = Letter['kind'];
 
 const kinds: Readonly<Record<LetterKind, true>> = {
   suspicious_sign_in: true,
+  sign_in_void: true,
   second_factor_changed: true,
   recovery_code_used: true,
   password_changed: true,

@@ -42,6 +42,10 @@ export type Slot = {
   readonly failures: number;
 };
 
+export type Standing =
+  | { readonly kind: 'open'; readonly failures: number }
+  | { readonly kind: 'locked'; readonly retryAfterSeconds: number };
+
 export type Reservation = Slot | { readonly kind: 'locked'; readonly retryAfterSeconds: number };
 
 export type GuessKeys = ReturnType<typeof guessKeys>;

@@ -28,6 +28,7 @@ import {
   guessKeys,
   type Reservation,
   type Slot,
+  type Standing,
 } from './guesses.js';
 import { riskStore } from './store.js';
 
@@ -46,6 +47,8 @@ export type Risk = ReturnType<typeof createRisk>;
 
 // Somebody on the road passes through many; beyond these the oldest is news again.
 const NETWORKS_PER_ACCOUNT = 50;
+/** No account has it. */
+const NOBODY = '00000000-0000-0000-0000-000000000000';
 
 export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyring: Keyring }) {
   const store = riskStore(db);
@@ -84,8 +87,16 @@ export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyri
      */
     returnGuess: (guess: Guess): Promise<void> => store.takeBack(keys.of(guess), 1),
 
-    /** How many guesses in a row have failed, or are being looked at. */
-    failuresOf: (guess: Guess): Promise<number> => store.failures(keys.of(guess)),
+    /**
+     * How it stands with a counter, without spending anything: how many guesses in a row have
+     * failed or are being looked at, or that it is locked.
+     */
+    async standingOf(guess: Guess): Promise<Standing> {
+      const { failures, seconds } = await store.standing(keys.of(guess));
+      return seconds > 0
+        ? { kind: 'locked', retryAfterSeconds: Math.min(seconds, GUESS_WINDOW_SECONDS) }
+        : { kind: 'open', failures };
+    },
 
     /** Forgets all guesses of a subject, of every factor and device; returns how many counters. */
     async unlock(subject: GuessSubject): Promise<number> {
@@ -112,12 +123,21 @@ export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyri
       return { deviceId, token };
     },
 
-    /** The device behind a cookie, if it is one of this account's. */
+    /**
+     * The device behind a cookie, if one of its tokens is this account's. One look-up whatever
+     * is in it, and the same for nobody's account: else its time would tell who has one.
+     */
     async recogniseDevice(input: {
-      token: string;
-      accountId: string;
-    }): Promise<KnownDevice | undefined> {
-      return devices.find(digest(input.token), input.accountId);
+      tokens: readonly string[];
+      accountId: string | undefined;
+    }): Promise<(KnownDevice & { readonly token: string }) | undefined> {
+      if (input.tokens.length === 0) return undefined;
+      const hashes = input.tokens.map((token) => digest(token));
+      const found = await devices.find(hashes, input.accountId ?? NOBODY);
+      if (!found) return undefined;
+      const { tokenHash, ...device } = found;
+      const at = hashes.findIndex((hash) => Buffer.from(hash).equals(tokenHash));
+      return { ...device, token: input.tokens[at] ?? '' };
     },
 
     /** A known device has logged in fully again. Its cookie is to be set again as well. */

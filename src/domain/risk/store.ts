@@ -53,10 +53,14 @@ export function riskStore(db: Db) {
          WHERE key = ${key}`;
     },
 
-    async failures(key: Bytes): Promise<number> {
-      const rows = await db.$queryRaw<{ failures: number }[]>`
-        SELECT failures FROM guess_counters WHERE key = ${key} AND window_ends > statement_timestamp()`;
-      return rows[0]?.failures ?? 0;
+    async standing(key: Bytes): Promise<{ failures: number; seconds: number }> {
+      const rows = await db.$queryRaw<{ failures: number; seconds: number }[]>`
+        SELECT CASE WHEN window_ends > statement_timestamp() THEN failures ELSE 0 END AS failures,
+               GREATEST(0, COALESCE(ceil(extract(epoch FROM
+                 locked_until - statement_timestamp())), 0))::int AS seconds
+          FROM guess_counters
+         WHERE key = ${key}`;
+      return rows[0] ?? { failures: 0, seconds: 0 };
     },
 
     /** Deletes counters; returns how many of them still meant something. */

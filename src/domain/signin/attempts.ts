@@ -21,6 +21,8 @@ export type SignInAttempt = {
   readonly securityEpoch: number;
   readonly proven: readonly Proof[];
   readonly wrongCodes: number;
+  /** Wrong passwords in a row before the right one. */
+  readonly failuresBefore: number;
   /** A seed that was shown and waits for its first code. */
   readonly sealedSeed: Bytes | undefined;
   /** New recovery codes that wait to be seen. */
@@ -62,6 +64,7 @@ export function createAttempts({ db, keyring }: { db: Db; keyring: Keyring }) {
         securityEpoch: row.securityEpoch,
         proven: row.proven,
         wrongCodes: row.wrongCodes,
+        failuresBefore: row.failuresBefore,
         sealedSeed:
           waiting && 'seed' in waiting
             ? new Uint8Array(Buffer.from(waiting.seed, 'base64'))
@@ -84,11 +87,17 @@ export function createAttempts({ db, keyring }: { db: Db; keyring: Keyring }) {
      */
     begin(
       interactionId: string,
-      input: { accountId: string; securityEpoch: number; lifetimeSeconds?: number },
+      input: {
+        accountId: string;
+        securityEpoch: number;
+        failuresBefore?: number;
+        lifetimeSeconds?: number;
+      },
     ): Promise<boolean> {
       return store.begin(digest(interactionId), {
         accountId: input.accountId,
         securityEpoch: input.securityEpoch,
+        failuresBefore: input.failuresBefore ?? 0,
         lifetimeSeconds: input.lifetimeSeconds ?? LIFETIME_SECONDS,
       });
     },

@@ -42,11 +42,6 @@ export type Situation = {
   readonly codesToShow: boolean;
   /** What the request or the resource asks for. */
   readonly requiredAcr?: Acr | undefined;
-  /**
-   * Proofs from before this second are too old. It is the second the request came in less its
-   * `max_age`; counted from now, `max_age=0` would ask for the password for ever.
-   */
-  readonly freshSince?: number | undefined;
 };
 
 export type Step =
@@ -70,16 +65,15 @@ export type Step =
  * factor shows before the password is right.
  */
 export function nextStep(situation: Situation): Step {
-  const { accountKind, freshSince = Number.NEGATIVE_INFINITY } = situation;
-  const fresh = situation.proven.filter(({ at }) => at >= freshSince);
-  const password = latest(fresh, ['password']);
+  const { accountKind, proven } = situation;
+  const password = latest(proven, ['password']);
   if (!password) return { kind: 'password' };
 
   const requiredAcr = situation.requiredAcr ?? ACR_ONE_FACTOR;
   // Nothing here resists a look-alike page yet, so nobody is asked for more in vain.
   if (requiredAcr === ACR_PHISHING_RESISTANT) return { kind: 'unreachable', requiredAcr };
 
-  const second = latest(fresh, ['totp', 'recovery-code']);
+  const second = latest(proven, ['totp', 'recovery-code']);
   const needed =
     accountKind === 'staff' ||
     // Being remembered proves nothing, so it cannot be passed off as a second factor.

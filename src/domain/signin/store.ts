@@ -12,6 +12,7 @@ export type AttemptRow = {
   readonly securityEpoch: number;
   readonly proven: readonly Proof[];
   readonly wrongCodes: number;
+  readonly failuresBefore: number;
   readonly sealed: Uint8Array | null;
   readonly alive: boolean;
 };
@@ -28,7 +29,7 @@ const ALIVE = Prisma.sql`
 
 const ROW = Prisma.sql`
   SELECT s.account_id::text AS "accountId", s.security_epoch AS "securityEpoch", s.proven,
-         s.wrong_codes AS "wrongCodes", s.sealed_enrolment AS sealed, ${ALIVE} AS alive
+         s.wrong_codes AS "wrongCodes", s.failures_before AS "failuresBefore", s.sealed_enrolment AS sealed, ${ALIVE} AS alive
     FROM sign_in_attempts s`;
 
 export function attemptStore(db: Db, maxWrongCodes: number) {
@@ -36,14 +37,20 @@ export function attemptStore(db: Db, maxWrongCodes: number) {
   return {
     async begin(
       idHash: Bytes,
-      row: { accountId: string; securityEpoch: number; lifetimeSeconds: number },
+      row: {
+        accountId: string;
+        securityEpoch: number;
+        failuresBefore: number;
+        lifetimeSeconds: number;
+      },
     ): Promise<boolean> {
       const changed = await db.$executeRaw`
-        INSERT INTO sign_in_attempts AS s (id_hash, account_id, security_epoch, expires_at)
-        VALUES (${idHash}, ${row.accountId}::uuid, ${row.securityEpoch},
+        INSERT INTO sign_in_attempts AS s (id_hash, account_id, security_epoch, failures_before, expires_at)
+        VALUES (${idHash}, ${row.accountId}::uuid, ${row.securityEpoch}, ${row.failuresBefore},
                 clock_timestamp() + make_interval(secs => ${row.lifetimeSeconds}))
         ON CONFLICT (id_hash) DO UPDATE
            SET account_id = excluded.account_id, security_epoch = excluded.security_epoch,
+               failures_before = GREATEST(s.failures_before, excluded.failures_before),
                proven = '[]', sealed_enrolment = NULL, expires_at = excluded.expires_at
          WHERE s.wrong_codes < ${maxWrongCodes}`;
       return changed > 0;

@@ -18,7 +18,8 @@ export async function finishSignIn(
     readonly visitor: Visitor;
     readonly account: { readonly id: string; readonly kind: 'shopper' | 'staff' };
     readonly step: Extract<Step, { kind: 'done' }>;
-    readonly provenAt: number;
+    /** The first second that a log-in of this account can count from. */
+    readonly earliest: number;
     readonly device: (KnownDevice & { readonly token: string }) | undefined;
     readonly failuresBefore: number;
     readonly rememberDevice: boolean;
@@ -81,7 +82,8 @@ export async function finishSignIn(
   return {
     kind: 'signed-in',
     accountId: account.id,
-    provenAt: input.provenAt,
+    // The oldest proof counts: a password from minutes ago is no fresh log-in (OIDC Core 2).
+    provenAt: Math.max(step.provenAt, input.earliest),
     amr: step.amr,
     acr: step.acr,
     deviceToken,

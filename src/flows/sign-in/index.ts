@@ -3,6 +3,7 @@
  * a session exists only when the last step answers `signed-in`.
  */
 import type { Clock } from '../../kernel/clock.js';
+import { createEnrolment } from './enrolment.js';
 import type { SignInPage, SignInParts, SignInRequest, Visitor } from './model.js';
 import { pageOf, stepOf } from './next-page.js';
 import { askFor, createSubmitPassword } from './password.js';
@@ -36,5 +37,6 @@ export function createSignIn(given: SignInParts & { readonly clock: Clock }) {
 
     submitPassword: createSubmitPassword(parts),
     ...createSecondFactor(parts),
+    ...createEnrolment(parts),
   };
 }

@@ -35,7 +35,7 @@ export type Ask = {
 export type SignInPage =
   | {
       readonly kind: 'password';
-      readonly problem?: 'rejected' | 'check' | 'expired';
+      readonly problem?: 'rejected' | 'check' | 'expired' | 'overloaded';
       readonly ask?: Ask;
     }
   | { readonly kind: 'locked'; readonly retryAfterSeconds: number }
@@ -73,6 +73,9 @@ export type SignInPage =
       /** For the browser's device cookie: a new token, or the one it came with. */
       readonly deviceToken: string;
     };
+
+/** There is no attempt to go on with. */
+export const EXPIRED: SignInPage = { kind: 'password', problem: 'expired' };
 
 /** Proof of work and patience, as the challenge's maker signs and checks them. */
 export type ChallengePort = {

@@ -9,17 +9,12 @@ import type { Domain } from '../domain.js';
 import type { SignInPage, SignInParts, SignInRequest, Visitor } from './model.js';
 
 /** The device this browser is to the account, if it has logged in to it before. */
-export async function deviceOf(
+export const deviceOf = (
   { risk }: Pick<Domain, 'risk'>,
-  visitor: Visitor,
-  accountId: string,
-): Promise<(KnownDevice & { readonly token: string }) | undefined> {
-  for (const token of visitor.deviceTokens) {
-    const device = await risk.recogniseDevice({ token, accountId });
-    if (device) return { ...device, token };
-  }
-  return undefined;
-}
+  { deviceTokens: tokens }: Visitor,
+  accountId: string | undefined,
+): Promise<(KnownDevice & { readonly token: string }) | undefined> =>
+  risk.recogniseDevice({ tokens, accountId });
 
 /** The step that the stored attempt is at. */
 export async function stepOf(

@@ -59,9 +59,19 @@ async function answered(
   return false;
 }
 
-/** Throws `AppError('overloaded')` when more passwords arrive than can be hashed. */
 export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
   const { domain, transact, networks } = parts;
+  const locked = ({ retryAfterSeconds }: { retryAfterSeconds: number }): SignInPage => ({
+    kind: 'locked',
+    retryAfterSeconds,
+  });
+
+  async function lookAt(accountId: string | undefined, password: string) {
+    const check = await domain.credentials.checkPassword(accountId, password);
+    const outdated = check.kind === 'right' && check.outdated;
+    const rehashed = outdated ? await domain.credentials.hashPassword(password) : undefined;
+    return { check, rehashed };
+  }
 
   return async (
     request: SignInRequest,
@@ -70,39 +80,47 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
   ): Promise<SignInPage> => {
     const { ip } = visitor.origin;
     const account = await domain.identity.findByLogin(form.login);
-    const device = account && (await deviceOf(domain, visitor, account.id));
+    const device = await deviceOf(domain, visitor, account?.id);
     // A noisy network shuts out strangers in it, not somebody who has been in from this browser.
     const verdict = device ? undefined : await networks.check(ip);
-    if (verdict?.kind === 'limited') {
-      return { kind: 'locked', retryAfterSeconds: verdict.retryAfterSeconds };
-    }
+    if (verdict?.kind === 'limited') return locked(verdict);
 
     const guess: Guess = {
       subject: account ? { accountId: account.id } : { login: form.login },
       factor: 'password',
       deviceId: device?.id,
     };
+    // Before anything is spent: a form without an answer would otherwise keep the counter of
+    // somebody else's account alive for ever, and cost its sender nothing.
+    const passed = await answered(parts, request, form);
+    const standing = await domain.risk.standingOf(guess);
+    if (standing.kind === 'open' && !passed) {
+      const ask = await askFor(parts, request, visitor, standing.failures);
+      if (ask) return { kind: 'password', problem: 'check', ask };
+    }
     const slot = await domain.risk.reserveGuess(guess);
     if (slot.kind === 'locked') {
-      return { kind: 'locked', retryAfterSeconds: slot.retryAfterSeconds };
+      await networks.recordFailure(ip, canonicalLogin(form.login));
+      return locked(slot);
     }
-    // Judged on the reservation itself: of a burst, only the first few go unasked.
-    const ask = await askFor(parts, request, visitor, slot.failures);
-    if (ask && !(await answered(parts, request, form))) {
+    // Judged on the reservation as well: a burst has looked at the count before it moved.
+    const ask = passed ? undefined : await askFor(parts, request, visitor, slot.failures);
+    if (ask) {
       await domain.risk.returnGuess(guess);
       return { kind: 'password', problem: 'check', ask };
     }
-    const check = await domain.credentials
-      .checkPassword(account?.id, form.password)
-      .catch(async (error: unknown) => {
-        // It was never looked at: a busy server must not lock people out.
-        if (error instanceof AppError) await domain.risk.returnGuess(guess);
-        throw error;
-      });
-    const rehashed =
-      check.kind === 'right' && check.outdated
-        ? await domain.credentials.hashPassword(form.password)
-        : undefined;
+
+    const looked = await lookAt(account?.id, form.password).catch(async (error: unknown) => {
+      // It was never looked at: a busy server must not lock people out.
+      if (error instanceof AppError) await domain.risk.returnGuess(guess);
+      if (error instanceof AppError && error.code === 'overloaded') return undefined;
+      throw error;
+    });
+    if (!looked) {
+      const again = await askFor(parts, request, visitor, slot.failures);
+      return { kind: 'password', problem: 'overloaded', ...(again ? { ask: again } : {}) };
+    }
+    const { check, rehashed } = looked;
 
     const refused = async (reason: string): Promise<SignInPage> => {
       await networks.recordFailure(ip, canonicalLogin(form.login));
@@ -123,7 +141,7 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
     if (!account) return refused('unknown_name');
     if (check.kind === 'wrong') return refused('wrong_password');
 
-    const outcome = await transact(async (tx): Promise<SignInPage | 'disabled' | 'revoked'> => {
+    const proven = transact(async (tx): Promise<SignInPage | 'disabled' | 'revoked'> => {
       // From here a revocation waits for us or we have waited for it. An epoch that moved since
       // the password was looked at means that it was taken back in between: it proves nothing.
       const held = await tx.identity.holdForSignIn(account.id);
@@ -133,7 +151,9 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
 
       const id = request.interactionId;
       const { securityEpoch } = held;
-      if (!(await tx.attempts.begin(id, { accountId: account.id, securityEpoch }))) {
+      const failuresBefore = slot.failures;
+      const begun = { accountId: account.id, securityEpoch, failuresBefore };
+      if (!(await tx.attempts.begin(id, begun))) {
         return { kind: 'ended' };
       }
       await tx.attempts.prove(id, 'password');
@@ -148,12 +168,17 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
         visitor,
         account,
         step,
-        provenAt: held.provenAt,
+        earliest: held.earliest,
         device,
-        failuresBefore: slot.failures,
+        failuresBefore: state.attempt.failuresBefore,
         rememberDevice: false,
         at: parts.now(),
       });
+    });
+    const outcome = await proven.catch(async (error: unknown) => {
+      // Right, and nothing came of it: that is not the guesser's doing.
+      await domain.risk.returnGuess(guess).catch(() => undefined);
+      throw error;
     });
     if (outcome === 'disabled') return refused(outcome);
     // A right password with a second factor still to come has proven its own half: its counter

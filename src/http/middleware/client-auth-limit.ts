@@ -35,8 +35,9 @@ export function limitClientAuth(failures: ClientAuthFailures): AppMiddleware {
 
     const clientId = announced ?? fromForm(ctx) ?? '';
     const verdict = await failures.check({ clientId, ip });
-    if (verdict.kind === 'limited') return refuse(ctx, verdict.retryAfterSeconds);
+    // Also when it is refused: else the network's own limit is never reached in this way.
     await failures.record({ clientId, ip });
+    if (verdict.kind === 'limited') return refuse(ctx, verdict.retryAfterSeconds);
     return undefined;
   };
 }

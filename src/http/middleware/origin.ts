@@ -24,7 +24,11 @@ function blockList(cidrs: readonly string[]): BlockList {
 }
 
 function plainAddress(address: string): string {
-  const bare = address.trim().replace(/^\[|\](:\d+)?$/g, '');
+  // Some proxies write the port along: `203.0.113.5:4711`, `[2001:db8::1]:4711`.
+  const bare = address
+    .trim()
+    .replace(/^\[|\](:\d+)?$/g, '')
+    .replace(/^([\d.]+):\d+$/, '$1');
   return bare.startsWith('::ffff:') && isIP(bare.slice(7)) === 4 ? bare.slice(7) : bare;
 }
 
@@ -51,11 +55,12 @@ export function pinOrigin(issuer: string, trustedProxies: readonly string[]): Ap
       // From the right: the first address that is not a proxy of ours is the client's.
       const chain = String(headers['x-forwarded-for'] ?? '')
         .split(',')
-        .map(plainAddress)
-        .filter((address) => isIP(address) !== 0);
-      while (chain.length > 0) {
-        ip = chain.pop() ?? ip;
-        if (!isTrusted(ip)) break;
+        .map(plainAddress);
+      while (isTrusted(ip)) {
+        // What cannot be read was not written by a proxy of ours, nor was anything left of it.
+        const next = chain.pop() ?? '';
+        if (isIP(next) === 0) break;
+        ip = next;
       }
       const forwardedHost = headers['x-forwarded-host'];
       if (typeof forwardedHost === 'string') seenHost = forwardedHost;

@@ -35,11 +35,16 @@ export function deviceStore(db: Db) {
                       OFFSET ${kept})`;
     },
 
-    async find(tokenHash: Bytes, accountId: string): Promise<KnownDevice | undefined> {
-      const rows = await db.$queryRaw<KnownDevice[]>`
-        SELECT ${COLUMNS} FROM known_devices
-         WHERE token_hash = ${tokenHash} AND account_id = ${accountId}::uuid
-           AND expires_at > now()`;
+    async find(
+      tokenHashes: readonly Bytes[],
+      accountId: string,
+    ): Promise<(KnownDevice & { readonly tokenHash: Uint8Array }) | undefined> {
+      const rows = await db.$queryRaw<(KnownDevice & { readonly tokenHash: Uint8Array })[]>`
+        SELECT ${COLUMNS}, token_hash AS "tokenHash" FROM known_devices
+         WHERE token_hash IN (${Prisma.join([...tokenHashes])})
+           AND account_id = ${accountId}::uuid AND expires_at > now()
+         ORDER BY last_seen_at DESC
+         LIMIT 1`;
       return rows[0];
     },
 

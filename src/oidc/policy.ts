@@ -25,29 +25,36 @@ export function createInteractionPolicy(directory: Directory): ReturnType<typeof
   login?.checks.remove('essential_acrs');
   login?.checks.remove('essential_acr');
   login?.checks.add(
-    new Check('assurance', 'the log-in is not strong or fresh enough', async (ctx) => {
-      const { oidc } = ctx;
-      const { session, params } = oidc;
-      const servers = await Promise.all(
-        Object.keys(oidc.resourceServers ?? {}).map((indicator) =>
-          guarded(() => directory.findResourceServer(indicator)),
-        ),
-      );
-      const demand = assuranceOf({
-        acrValues: params?.acr_values,
-        claims: params?.claims,
-        scopes: oidc.requestParamScopes,
-        servers: servers.filter((server) => server !== undefined),
-      });
-      if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
-      const fresh =
-        demand.maxAge === undefined || oidc.result?.login || !session.past(demand.maxAge);
-      if (fresh && meets(session.acr, demand)) return Check.NO_NEED_TO_PROMPT;
-      if (oidc.result?.login) {
-        throw new errors.UnmetAuthenticationRequirements('the log-in did not reach what was asked');
-      }
-      return Check.REQUEST_PROMPT;
-    }),
+    new Check(
+      'assurance',
+      'the log-in is not strong or fresh enough',
+      'login_required',
+      async (ctx) => {
+        const { oidc } = ctx;
+        const { session, params } = oidc;
+        const servers = await Promise.all(
+          Object.keys(oidc.resourceServers ?? {}).map((indicator) =>
+            guarded(() => directory.findResourceServer(indicator)),
+          ),
+        );
+        const demand = assuranceOf({
+          acrValues: params?.acr_values,
+          claims: params?.claims,
+          scopes: oidc.requestParamScopes,
+          servers: servers.filter((server) => server !== undefined),
+        });
+        if (!session?.accountId) return Check.NO_NEED_TO_PROMPT;
+        const fresh =
+          demand.maxAge === undefined || oidc.result?.login || !session.past(demand.maxAge);
+        if (fresh && meets(session.acr, demand)) return Check.NO_NEED_TO_PROMPT;
+        if (oidc.result?.login) {
+          throw new errors.UnmetAuthenticationRequirements(
+            'the log-in did not reach what was asked',
+          );
+        }
+        return Check.REQUEST_PROMPT;
+      },
+    ),
   );
   // First-party applications on the device have just shown a log-in page of this server; asking
   // again protects nobody. Others are asked each time (RFC 8252 section 8.6).

@@ -187,7 +187,7 @@ export function grantsStore(db: Db) {
           DELETE FROM artifacts
            WHERE account_id = ${accountId}::uuid
              AND ((kind = 'Session' AND ${what.sessions}) OR (kind <> 'Session' AND ${what.tokens}))
-             AND uid IS DISTINCT FROM ${what.except ?? null}
+             AND (kind <> 'Session' OR uid IS DISTINCT FROM ${what.except ?? null}::text)
           RETURNING kind, consumed_at IS NULL AND expires_at > now() AS alive)
         SELECT kind, count(*) FILTER (WHERE alive)::int AS alive FROM gone GROUP BY kind`;
       const count = (...kinds: ArtifactKind[]) =>

@@ -22,7 +22,11 @@ export function composePost(
     sendLetter: createSendLetter({
       identity: domain.identity,
       mailer: smtp ?? mailbox,
-      render: createLetterWriter({ print: printLetter, issuer }),
+      render: createLetterWriter({
+        print: printLetter,
+        issuer,
+        accountUrl: `${issuer}/account`,
+      }),
     }),
     onLetter: (seen) => log.info(seen, 'a letter left the queue'),
   });

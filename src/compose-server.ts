@@ -2,7 +2,13 @@
 import type { Core, Settled } from './compose.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
+import { createChangePassword } from './flows/account/change-password.js';
+import { createManageDevices } from './flows/account/devices.js';
+import { createLookOver } from './flows/account/overview.js';
+import { createVisit } from './flows/account/owner.js';
+import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
+import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
 import type { AppContext } from './http/context.js';
@@ -11,6 +17,7 @@ import { createFormTokens } from './http/middleware/form-guard.js';
 import { allowFormTarget } from './http/middleware/headers.js';
 import { errorPage, signedOutPage, signOutPage } from './http/views.js';
 import { startPurge } from './jobs/purge.js';
+import { createFindAccountToken } from './oidc/account-tokens.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -78,6 +85,9 @@ export async function composeServer(
     challengeMode: config.botChallenge,
     drawQr: otpauthQr,
   });
+  const tokens = createFormTokens(config.cookieKeys);
+  const devices = createDeviceCookie(config.issuer);
+  const owned = { domain, transact: core.transact, clock };
   const post = composePost(config, core, log);
   const purge = startPurge({
     purges: [domain.grants.purgeExpired, domain.risk.purgeRisk, domain.attempts.deleteExpired],
@@ -99,8 +109,25 @@ export async function composeServer(
         const person = await domain.identity.findPerson(accountId);
         return person?.email ? maskEmail(person.email) : '';
       },
-      tokens: createFormTokens(config.cookieKeys),
-      devices: createDeviceCookie(config.issuer),
+      tokens,
+      devices,
+    },
+    account: {
+      issuer: config.issuer,
+      keyring: core.keyring,
+      clock,
+      tokens,
+      devices,
+      isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
+      visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
+      lookOver: createLookOver({ domain }),
+      changePassword: createChangePassword(owned),
+      manageDevices: createManageDevices(owned),
+      secondFactor: createManageSecondFactor({
+        ...owned,
+        issuerName: new URL(config.issuer).host,
+        drawQr: otpauthQr,
+      }),
     },
     admin: { issuer: config.issuer, ...flows },
     health: {

@@ -28,6 +28,7 @@ import { createChangeAccountStatus, createChangeClientStatus } from './flows/cha
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
+import { createEnsureAccountClient } from './flows/ensure-account-client.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
@@ -134,6 +135,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
+    ensureAccountClient: createEnsureAccountClient(given),
     rotateSigningKeys: createRotateSigningKeys(given),
     seedDemo: createSeedDemo({
       flows: given,

@@ -106,6 +106,7 @@ async function prepare(config: Settled, log: Logger, undo: Undo) {
   undo.push(() => core.close());
   await core.hasherReady();
   await core.flows.ensureSigningKeys();
+  await core.flows.ensureAccountClient(config.issuer);
   const demo = config.seed === 'demo' ? await core.flows.seedDemo() : undefined;
   return { core, demo };
 }

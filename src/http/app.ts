@@ -1,11 +1,13 @@
 /** The outside of the server, as the order in which a request meets its parts. */
 import Koa from 'koa';
 import { AppError } from '../kernel/errors.js';
+import { type AccountParts, accountRoutes } from './account/routes.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import type { AppMiddleware, RequestState } from './context.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
+import { createInProcessFetch } from './in-process.js';
 import { type MailboxParts, mailboxRoutes } from './mailbox.js';
 import type { ClientAuthFailures } from './middleware/client-auth-limit.js';
 import { type ErrorObserver, mapErrors } from './middleware/errors.js';
@@ -24,6 +26,7 @@ export type AppParts = {
   readonly protocolHost: AppMiddleware;
   readonly clientAuthFailures: ClientAuthFailures;
   readonly signIn: SignInParts;
+  readonly account: AccountParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
   readonly home: HomeParts;
@@ -53,6 +56,10 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     healthRoutes(parts.health),
     homeRoutes(parts.home),
     signInRoutes(parts.signIn),
+    accountRoutes(
+      parts.account,
+      createInProcessFetch(() => app.callback()),
+    ),
     adminRoutes(parts.admin),
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
   ]) {

@@ -4,6 +4,7 @@ import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
 import type { AppContext } from './context.js';
 import { allowWorkers } from './middleware/headers.js';
+import { clockTime } from './views/when.js';
 import {
   codePage,
   consentPage,
@@ -145,12 +146,6 @@ export function showConsent(
     offline: question.identity.includes('offline_access'),
     nonce: ctx.state.nonce,
   });
-}
-
-/** The server does not know the reader's time zone, so it names its own. */
-function clockTime(inSeconds: number): string {
-  const opens = new Date(Math.ceil((Date.now() + inSeconds * 1000) / 60_000) * 60_000);
-  return `${opens.toISOString().slice(11, 16)} UTC`;
 }
 
 function hostOf(uri: string): string {

@@ -2,18 +2,17 @@
  * The sign-in pages: plain forms that work without JavaScript. Which page comes next is decided
  * by what is stored of the attempt, never by the address.
  */
-import bodyParser from '@koa/bodyparser';
 import Router from '@koa/router';
-import { describeUserAgent } from '../domain/risk/index.js';
 import type { AnswerConsent } from '../flows/answer-consent.js';
-import type { SignIn, SignInPage, SignInRequest, Visitor } from '../flows/sign-in/index.js';
+import type { SignIn, SignInPage, SignInRequest } from '../flows/sign-in/index.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
 import { type AppContext, originOf, type RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
+import { readForm } from './form-body.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget } from './middleware/headers.js';
-import { FORM_LIMIT } from './middleware/limits.js';
 import { showConsent, showStep } from './signin-pages.js';
+import { visitorOf } from './visitor.js';
 
 export type SignInParts = {
   readonly issuer: string;
@@ -32,26 +31,13 @@ type LoginQuestion = Extract<Interaction['question'], { kind: 'login' }>;
 export function signInRoutes(parts: SignInParts): Router<RequestState> {
   const { interactions, tokens, signIn, devices } = parts;
   const router = new Router<RequestState>({ prefix: '/signin', strict: true, sensitive: true });
-  const form = bodyParser({
-    enableTypes: ['form'],
-    formLimit: FORM_LIMIT,
-    encoding: 'utf-8',
-    onError: (error) => {
-      throw error;
-    },
-  });
+  const form = readForm();
 
   const load = async (ctx: AppContext): Promise<Interaction> => {
     const interaction = await interactions.get(ctx.req, ctx.res, String(ctx.params.uid));
     allowFormTarget(ctx, interaction.redirectUri);
     return interaction;
   };
-
-  const visitorOf = (ctx: AppContext): Visitor => ({
-    origin: { ...originOf(ctx), ip: ctx.state.ip },
-    deviceTokens: devices.read(ctx),
-    deviceLabel: describeUserAgent(ctx.get('User-Agent')),
-  });
 
   const requestOf = (interaction: Interaction, question: LoginQuestion): SignInRequest => ({
     interactionId: interaction.uid,
@@ -115,7 +101,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
       return showConsent(ctx, interaction, question, tokens.issue(interaction.uid), signedInAs);
     }
     const request = requestOf(interaction, question);
-    const page = await signIn.look(request, visitorOf(ctx));
+    const page = await signIn.look(request, visitorOf(ctx, devices));
     const recovery = ctx.query.use === 'recovery';
     if (page.kind === 'totp' && recovery && page.recoveryCodeAccepted) {
       const csrf = tokens.issue(interaction.uid);
@@ -125,7 +111,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
   });
 
   step('login', (ctx, request, field) =>
-    signIn.submitPassword(request, visitorOf(ctx), {
+    signIn.submitPassword(request, visitorOf(ctx, devices), {
       login: field('login').slice(0, 254),
       password: field('password'),
       puzzle: field('altcha') || undefined,
@@ -133,22 +119,22 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
     }),
   );
   step('code', (ctx, request, field) =>
-    signIn.submitCode(request, visitorOf(ctx), {
+    signIn.submitCode(request, visitorOf(ctx, devices), {
       code: field('code').slice(0, 32),
       remember: field('remember') === 'yes',
     }),
   );
   step('recovery', (ctx, request, field) =>
-    signIn.submitRecoveryCode(request, visitorOf(ctx), {
+    signIn.submitRecoveryCode(request, visitorOf(ctx, devices), {
       code: field('recovery_code').slice(0, 64),
     }),
   );
   step('enrolment', (ctx, request, field) =>
-    signIn.confirmEnrolment(request, visitorOf(ctx), { code: field('code').slice(0, 32) }),
+    signIn.confirmEnrolment(request, visitorOf(ctx, devices), { code: field('code').slice(0, 32) }),
   );
   step('codes', async (ctx, request, field) => {
-    if (field('saved') === 'yes') return signIn.acknowledgeCodes(request, visitorOf(ctx));
-    const page = await signIn.look(request, visitorOf(ctx));
+    if (field('saved') === 'yes') return signIn.acknowledgeCodes(request, visitorOf(ctx, devices));
+    const page = await signIn.look(request, visitorOf(ctx, devices));
     return page.kind === 'show-recovery-codes' ? { ...page, problem: 'not-saved' } : page;
   });
 

@@ -2,6 +2,8 @@
  * One typed function per page: finished data in, an HTML string out. Templates hold the words
  * and escape every value; what may become a link, a form target or a picture is settled here.
  */
+export * from './views/account.js';
+export * from './views/account-second-step.js';
 export * from './views/consent.js';
 export * from './views/leaving.js';
 export type { ClientBrand, PageProps } from './views/render.js';

@@ -9,9 +9,11 @@ import type { Db } from '../../platform/postgres.js';
 import { accessStore, type ResourceServerRow } from './store.js';
 
 export {
+  ACCOUNT_AUDIENCE,
   ADMIN_AUDIENCE,
   type Administrator,
   type AdminScope,
+  accountScopes,
   adminScopes,
   isRole,
   mayAdminister,
@@ -56,6 +58,9 @@ export function createAccess({ db }: { db: Db }) {
       await store.insertResourceServer(row);
       return row;
     },
+
+    /** Until the transaction ends, nobody else decides whether there is such a resource server. */
+    lockIndicator: (indicator: string) => store.lockIndicator(indicator),
 
     /** Lets a client speak for a resource server, and so introspect its tokens. */
     linkClient: (resourceServerId: string, clientId: string) =>

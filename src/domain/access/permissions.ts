@@ -3,6 +3,14 @@
  * needs, and which roles of staff carry it.
  */
 
+/** The audience of tokens for a person's own account pages. */
+export const ACCOUNT_AUDIENCE = 'urn:latchkey:account';
+
+export const accountScopes = {
+  'account:read': 'See your account',
+  'account:write': 'Change your account',
+} as const;
+
 /** The audience of tokens for the admin API. */
 export const ADMIN_AUDIENCE = 'urn:latchkey:admin';
 

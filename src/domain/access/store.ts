@@ -41,6 +41,11 @@ export function accessStore(db: Db) {
       });
     },
 
+    async lockIndicator(indicator: string): Promise<void> {
+      await db.$executeRaw`
+        SELECT pg_advisory_xact_lock(hashtextextended('resource-server:' || ${indicator}, 0))`;
+    },
+
     async linkClient(resourceServerId: string, clientId: string): Promise<void> {
       await db.resourceServerClient.upsert({
         where: { resourceServerId_clientId: { resourceServerId, clientId } },

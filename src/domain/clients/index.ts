@@ -6,6 +6,7 @@
  * at a time, so that one can be replaced without an outage; no redirect URI is registered that
  * an exact match could not protect.
  */
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../kernel/clock.js';
 import { digest, isId, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
 import type { Db } from '../../platform/postgres.js';
@@ -67,26 +68,23 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
 
     /** Registers a client; `id-taken` if there is one of that id. */
     async register(draft: ClientDraft): Promise<'registered' | 'id-taken'> {
-      const inserted = await store.insert({
-        id: draft.id,
-        name: draft.name,
-        firstParty: draft.firstParty ?? false,
-        applicationType: draft.applicationType ?? 'web',
-        authMethod: draft.authMethod,
-        grantTypes: draft.grantTypes,
-        redirectUris: draft.redirectUris ?? [],
-        postLogoutRedirectUris: draft.postLogoutRedirectUris ?? [],
-        webOrigins: draft.webOrigins ?? [],
-        identityScopes: draft.identityScopes ?? [],
-        idTokenAlg: draft.idTokenAlg ?? 'ES256',
-        requirePushedRequests: draft.requirePushedRequests ?? false,
-        dpopBoundAccessTokens: draft.dpopBoundAccessTokens ?? false,
-        jwks: draft.jwks ?? null,
-        clientUri: draft.clientUri ?? null,
-        policyUri: draft.policyUri ?? null,
-        tosUri: draft.tosUri ?? null,
-      });
-      return inserted ? 'registered' : 'id-taken';
+      return (await store.insert(rowOf(draft))) ? 'registered' : 'id-taken';
+    },
+
+    /**
+     * Makes a built-in client exactly what the draft says, whatever was made of it before; only
+     * its status stays, because switching it off is the operator's right. Call it in a
+     * transaction: of several nodes that start at once each finds what the one before it left.
+     */
+    async settle(draft: ClientDraft): Promise<'registered' | 'changed' | 'unchanged'> {
+      const row = rowOf(draft);
+      if (await store.insert(row)) return 'registered';
+      await store.lock(draft.id);
+      const known = await store.find(draft.id);
+      const same = (name: keyof typeof row) => isDeepStrictEqual(known?.[name], row[name]);
+      if ((Object.keys(row) as (keyof typeof row)[]).every(same)) return 'unchanged';
+      await store.update(row);
+      return 'changed';
     },
 
     /** Changes the status and ends everything issued so far. False if there is no such client. */
@@ -119,6 +117,28 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     async removeSecret(clientId: string, secretId: string): Promise<boolean> {
       return isId(secretId) && (await store.deleteSecret(clientId, secretId));
     },
+  };
+}
+
+function rowOf(draft: ClientDraft): Omit<ClientRow, 'status' | 'createdAt'> {
+  return {
+    id: draft.id,
+    name: draft.name,
+    firstParty: draft.firstParty ?? false,
+    applicationType: draft.applicationType ?? 'web',
+    authMethod: draft.authMethod,
+    grantTypes: draft.grantTypes,
+    redirectUris: draft.redirectUris ?? [],
+    postLogoutRedirectUris: draft.postLogoutRedirectUris ?? [],
+    webOrigins: draft.webOrigins ?? [],
+    identityScopes: draft.identityScopes ?? [],
+    idTokenAlg: draft.idTokenAlg ?? 'ES256',
+    requirePushedRequests: draft.requirePushedRequests ?? false,
+    dpopBoundAccessTokens: draft.dpopBoundAccessTokens ?? false,
+    jwks: draft.jwks ?? null,
+    clientUri: draft.clientUri ?? null,
+    policyUri: draft.policyUri ?? null,
+    tosUri: draft.tosUri ?? null,
   };
 }
 

@@ -1,5 +1,5 @@
 /** The clients' tables: the only Prisma in this island. */
-import type { Prisma } from '../../generated/prisma/client.js';
+import { Prisma } from '../../generated/prisma/client.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 
@@ -41,22 +41,15 @@ export function clientsStore(db: Db) {
     },
 
     async insert(row: Omit<ClientRow, 'status' | 'createdAt'>): Promise<boolean> {
-      const { jwks, ...rest } = row;
       const { count } = await db.client.createMany({
-        data: [
-          {
-            ...rest,
-            grantTypes: [...row.grantTypes],
-            redirectUris: [...row.redirectUris],
-            postLogoutRedirectUris: [...row.postLogoutRedirectUris],
-            webOrigins: [...row.webOrigins],
-            identityScopes: [...row.identityScopes],
-            ...(jwks ? { jwks: jwks as Prisma.InputJsonValue } : {}),
-          },
-        ],
+        data: [columnsOf(row)],
         skipDuplicates: true,
       });
       return count > 0;
+    },
+
+    async update(row: Omit<ClientRow, 'status' | 'createdAt'>): Promise<void> {
+      await db.client.update({ where: { id: row.id }, data: columnsOf(row) });
     },
 
     async list(page: { after?: string; limit: number }): Promise<ClientRow[]> {
@@ -100,5 +93,17 @@ export function clientsStore(db: Db) {
     async deleteSecret(clientId: string, id: string): Promise<boolean> {
       return (await db.clientSecret.deleteMany({ where: { id, clientId } })).count > 0;
     },
+  };
+}
+
+function columnsOf({ jwks, ...row }: Omit<ClientRow, 'status' | 'createdAt'>) {
+  return {
+    ...row,
+    grantTypes: [...row.grantTypes],
+    redirectUris: [...row.redirectUris],
+    postLogoutRedirectUris: [...row.postLogoutRedirectUris],
+    webOrigins: [...row.webOrigins],
+    identityScopes: [...row.identityScopes],
+    jwks: jwks ? (jwks as Prisma.InputJsonValue) : Prisma.DbNull,
   };
 }

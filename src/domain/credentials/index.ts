@@ -80,6 +80,22 @@ export function createCredentials(parts: { db: Db; clock: Clock; hasher: Passwor
       await store.setHash(accountId, hash, clock.now());
     },
 
+    /**
+     * Sets a password in place of the one that was verified, which joins the history. False when
+     * it is another one by now: of many changes on the strength of one password one counts. Call
+     * it in a transaction.
+     */
+    async changePasswordHash(accountId: string, from: string, to: string): Promise<boolean> {
+      const at = clock.now();
+      if (!(await store.changeHash(accountId, { from, to, at }))) return false;
+      await store.keepRetired(accountId, { id: newId(), hash: from, at, keep: HISTORY_KEPT });
+      return true;
+    },
+
+    /** When the password was chosen; nothing if there is none. */
+    passwordChangedAt: (accountId: string): Promise<Date | undefined> =>
+      store.findChangedAt(accountId),
+
     /** Stores the same password under today's parameters. */
     replaceHash: (accountId: string, from: string, to: string) =>
       store.replaceHash(accountId, from, to),

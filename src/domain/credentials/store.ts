@@ -3,6 +3,12 @@ import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 
 export function passwordStore(db: Db) {
+  const trim = (accountId: string, keep: number) => db.$executeRaw`
+    DELETE FROM password_history
+     WHERE id IN (SELECT id FROM password_history
+                   WHERE account_id = ${accountId}::uuid
+                   ORDER BY retired_at DESC, id DESC
+                  OFFSET ${keep})`;
   return {
     async findHash(accountId: string): Promise<string | undefined> {
       const row = await db.passwordCredential.findUnique({
@@ -31,6 +37,25 @@ export function passwordStore(db: Db) {
       });
     },
 
+    async findChangedAt(accountId: string): Promise<Date | undefined> {
+      const row = await db.passwordCredential.findUnique({
+        where: { accountId },
+        select: { changedAt: true },
+      });
+      return row?.changedAt;
+    },
+
+    async changeHash(
+      accountId: string,
+      { from, to, at }: { from: string; to: string; at: Date },
+    ): Promise<boolean> {
+      const { count } = await db.passwordCredential.updateMany({
+        where: { accountId, hash: from },
+        data: { hash: to, changedAt: at },
+      });
+      return count > 0;
+    },
+
     /** Only if it is still the one that was verified: a change in between must not be undone. */
     async replaceHash(accountId: string, from: string, to: string): Promise<void> {
       await db.passwordCredential.updateMany({
@@ -50,12 +75,17 @@ export function passwordStore(db: Db) {
           FROM password_credentials
          WHERE account_id = ${accountId}::uuid
            FOR UPDATE`;
-      await db.$executeRaw`
-        DELETE FROM password_history
-         WHERE id IN (SELECT id FROM password_history
-                       WHERE account_id = ${accountId}::uuid
-                       ORDER BY retired_at DESC, id DESC
-                      OFFSET ${row.keep})`;
+      await trim(accountId, row.keep);
+    },
+
+    /** Puts a hash that was in use until now into the history, and forgets the oldest. */
+    async keepRetired(
+      accountId: string,
+      row: { id: string; hash: string; at: Date; keep: number },
+    ): Promise<void> {
+      const { id, hash, at: retiredAt } = row;
+      await db.passwordHistory.create({ data: { id, accountId, hash, retiredAt } });
+      await trim(accountId, row.keep);
     },
 
     async remove(accountId: string): Promise<number> {
@@ -72,6 +102,14 @@ export function totpStore(db: Db) {
         select: { sealedSeed: true },
       });
       return row?.sealedSeed;
+    },
+
+    async findCreatedAt(accountId: string): Promise<Date | undefined> {
+      const row = await db.totpCredential.findUnique({
+        where: { accountId },
+        select: { createdAt: true },
+      });
+      return row?.createdAt;
     },
 
     /** False when the account has an app already. */

@@ -126,6 +126,9 @@ export function createTotp(parts: { db: Db; clock: Clock; keyring: Keyring; code
       return spent ? { kind: 'right' } : { kind: 'wrong', reason: 'replayed' };
     },
 
+    /** Since when the account has an app; nothing when it has none. */
+    totpSince: (accountId: string): Promise<Date | undefined> => store.findCreatedAt(accountId),
+
     hasTotp: async (accountId: string): Promise<boolean> =>
       (await store.findSeed(accountId)) !== undefined,
 

@@ -149,6 +149,21 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     endAccount: (accountId: string, what: { sessions: boolean; tokens: boolean }): Promise<Ended> =>
       store.removeByAccount(accountId, what),
 
+    /**
+     * Ends what an account has but for one session, in which its owner has just proven themself
+     * again: that log-in counts from `login.at` and says what was proven then, no more. False
+     * when that session has ended meanwhile. Call it in the transaction that raises the epoch.
+     */
+    async endOthers(
+      accountId: string,
+      sessionUid: string,
+      login: { readonly at: number; readonly acr: string; readonly amr: readonly string[] },
+    ): Promise<Ended & { readonly kept: boolean }> {
+      const kept = await store.renewLogin(sessionUid, accountId, login);
+      const what = { sessions: true, tokens: true, except: sessionUid };
+      return { ...(await store.removeByAccount(accountId, what)), kept };
+    },
+
     /** Removes one batch of what expired long enough ago; returns its size. */
     purgeExpired: (limit: number): Promise<number> => store.purge(limit),
   };

@@ -82,7 +82,8 @@ export function grantsStore(db: Db) {
     /**
      * Writes or rewrites an artifact. A row that was spent or ended is never brought back: a
      * browser's request in flight saves its session again after the log-out that ended it, under
-     * the same id or, found by the uid that sessions keep for life, under another.
+     * the same id or, found by the uid that sessions keep for life, under another. Nor does such a
+     * request take a session back to an older log-in of its owner, which would be dead.
      */
     async save(row: NewArtifact): Promise<void> {
       await db.$executeRaw`
@@ -106,7 +107,9 @@ export function grantsStore(db: Db) {
                grant_hash = excluded.grant_hash, uid = excluded.uid,
                user_code_hash = excluded.user_code_hash, auth_at = excluded.auth_at,
                expires_at = excluded.expires_at
-         WHERE a.kind = excluded.kind AND a.consumed_at IS NULL`;
+         WHERE a.kind = excluded.kind AND a.consumed_at IS NULL
+           AND (a.kind <> 'Session' OR a.account_id IS DISTINCT FROM excluded.account_id
+                OR a.auth_at <= excluded.auth_at)`;
     },
 
     /** Moves a living session to another id with all it says now; false if it lives no more. */
@@ -156,19 +159,35 @@ export function grantsStore(db: Db) {
            AND consumed_at IS NULL`;
     },
 
+    /** Dates the log-in of a living session anew; false if it lives no more. */
+    async renewLogin(
+      uid: string,
+      accountId: string,
+      login: { readonly at: number; readonly acr: string; readonly amr: readonly string[] },
+    ): Promise<boolean> {
+      const said = { loginTs: login.at, acr: login.acr, amr: login.amr };
+      const changed = await db.$executeRaw`
+        UPDATE artifacts
+           SET auth_at = ${login.at}, payload = payload || ${JSON.stringify(said)}::jsonb
+         WHERE uid = ${uid} AND account_id = ${accountId}::uuid AND kind = 'Session'
+           AND consumed_at IS NULL AND expires_at > now()`;
+      return changed > 0;
+    },
+
     async removeByGrant(grantHash: Bytes): Promise<void> {
       await db.$executeRaw`DELETE FROM artifacts WHERE grant_hash = ${grantHash}`;
     },
 
     async removeByAccount(
       accountId: string,
-      what: { sessions: boolean; tokens: boolean },
+      what: { sessions: boolean; tokens: boolean; except?: string },
     ): Promise<Ended> {
       const rows = await db.$queryRaw<{ kind: ArtifactKind; alive: number }[]>`
         WITH gone AS (
           DELETE FROM artifacts
            WHERE account_id = ${accountId}::uuid
              AND ((kind = 'Session' AND ${what.sessions}) OR (kind <> 'Session' AND ${what.tokens}))
+             AND (kind <> 'Session' OR uid IS DISTINCT FROM ${what.except ?? null}::text)
           RETURNING kind, consumed_at IS NULL AND expires_at > now() AS alive)
         SELECT kind, count(*) FILTER (WHERE alive)::int AS alive FROM gone GROUP BY kind`;
       const count = (...kinds: ArtifactKind[]) =>

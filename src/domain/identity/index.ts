@@ -89,6 +89,14 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
       return (await store.raiseSecurityEpoch(id)) > 0;
     },
 
+    /**
+     * The same, if the account is active and nobody has raised the epoch since it was `from`: of
+     * several changes that rest on one look at the account, one goes through. Gives the second
+     * from which a log-in that outlives this counts, or nothing.
+     */
+    advanceSecurityEpoch: (id: string, from: number): Promise<number | undefined> =>
+      store.advanceSecurityEpoch(id, from),
+
     /** Ends every browser session so far, and nothing else. */
     async raiseSessionEpoch(id: string): Promise<boolean> {
       return (await store.raiseSessionEpoch(id)) > 0;

@@ -109,6 +109,17 @@ export function identityStore(db: Db) {
          WHERE id = ${id}::uuid`;
     },
 
+    async advanceSecurityEpoch(id: string, from: number): Promise<number | undefined> {
+      const rows = await db.$queryRaw<{ proven_at: number }[]>`
+        UPDATE accounts
+           SET security_epoch = GREATEST(security_epoch + 1, session_epoch,
+                                         extract(epoch FROM clock_timestamp())::int),
+               updated_at = now()
+         WHERE id = ${id}::uuid AND status = 'active' AND security_epoch = ${from}
+        RETURNING security_epoch + 1 AS proven_at`;
+      return rows[0]?.proven_at;
+    },
+
     async raiseSessionEpoch(id: string): Promise<number> {
       return db.$executeRaw`
         UPDATE accounts

@@ -158,6 +158,20 @@ export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyri
       return isId(deviceId) && (await devices.remove(accountId, deviceId)) > 0;
     },
 
+    /** Forgets every device of an account but one; returns how many went. */
+    async revokeOtherDevices(accountId: string, deviceId: string | undefined): Promise<number> {
+      return devices.removeOthers(accountId, deviceId);
+    },
+
+    /**
+     * Stops devices standing in for the second factor: one, or all of an account. They stay
+     * known. Returns how many did.
+     */
+    async distrustDevices(accountId: string, deviceId?: string): Promise<number> {
+      if (deviceId !== undefined && !isId(deviceId)) return 0;
+      return devices.distrust(accountId, deviceId);
+    },
+
     /** Forgets every device of an account: its password was reset, or its factors were. */
     revokeDevices: (accountId: string): Promise<number> => devices.remove(accountId),
 

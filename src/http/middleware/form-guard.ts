@@ -24,7 +24,7 @@ export function refuseCrossSite(issuer: string): AppMiddleware {
 }
 
 export type FormTokens = {
-  /** The token for the forms of one interaction. */
+  /** The token for the forms of one interaction, or of one browser's account pages. */
   issue(interactionUid: string): string;
   /** Throws `cross_site_form` unless the form carries the interaction's token. */
   check(ctx: AppContext, interactionUid: string): void;

@@ -79,12 +79,23 @@ export function enrolPage(
     cancelAction: formTarget(props.cancelAction),
     qrSvg: props.qrSvg,
     secret: props.secret,
-    secretGroups: props.secret.match(/.{1,4}/gsu) ?? [],
+    secretGroups: secretGroups(props.secret),
     accountName: props.accountName,
     appHref: otpauthLink(props.otpauthUri),
     required: props.required,
     problem: props.problem,
   });
+}
+
+/** Groups that a person can keep in mind while typing. */
+export function secretGroups(secret: string): readonly string[] {
+  return secret.match(/.{1,4}/gsu) ?? [];
+}
+
+/** The codes as a text file within the page itself: no address, so no log and no cache has them. */
+export function codesFile(heading: string, codes: readonly string[]): string {
+  const file = `${heading}\r\n\r\n${codes.join('\r\n')}\r\n`;
+  return `data:text/plain;charset=utf-8;base64,${Buffer.from(file).toString('base64')}`;
 }
 
 /** Field: `saved` (`yes`). */
@@ -98,14 +109,11 @@ export function recoveryCodesPage(
 ): string {
   const frame = frameOf(props);
   const list = props.codes.join('\n');
-  const file = `${frame.brand.name}\r\n\r\n${props.codes.join('\r\n')}\r\n`;
   return render('signin/recovery-codes', props, {
     ...frame,
     codes: props.codes,
     list,
-    downloadHref:
-      localPath(props.downloadHref) ??
-      `data:text/plain;charset=utf-8;base64,${Buffer.from(file).toString('base64')}`,
+    downloadHref: localPath(props.downloadHref) ?? codesFile(frame.brand.name, props.codes),
     problem: props.problem,
   });
 }

@@ -2,6 +2,7 @@
 import { assetUrl } from '../assets.js';
 import { formTarget } from '../links.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
+import { waitingTime } from './when.js';
 
 /** `check`: the log-in was sent without a valid `altcha` or `wait_token`, or too soon. */
 export type SignInProblem = 'rejected' | 'expired' | 'overloaded' | 'check';
@@ -76,13 +77,6 @@ export function signInPage(
     problem: props.problem,
     ...challengeOf(props.challenge),
   });
-}
-
-/** Rounded up, so nobody comes back too early. */
-function waitingTime(seconds: number): { count: number; unit: 'minute' | 'hour' } {
-  const minutes = Math.max(1, Math.ceil(seconds / 60));
-  if (minutes < 120) return { count: minutes, unit: 'minute' };
-  return { count: Math.ceil(minutes / 60), unit: 'hour' };
 }
 
 /** Too many wrong codes: the way out is the way back. */

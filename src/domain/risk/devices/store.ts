@@ -77,6 +77,19 @@ export function deviceStore(db: Db) {
       return (await db.knownDevice.deleteMany({ where })).count;
     },
 
+    async removeOthers(accountId: string, kept: string | undefined): Promise<number> {
+      const where = kept === undefined ? { accountId } : { accountId, id: { not: kept } };
+      return (await db.knownDevice.deleteMany({ where })).count;
+    },
+
+    async distrust(accountId: string, id: string | undefined): Promise<number> {
+      const { count } = await db.knownDevice.updateMany({
+        where: { accountId, mfaTrustedUntil: { not: null }, ...(id === undefined ? {} : { id }) },
+        data: { mfaTrustedUntil: null },
+      });
+      return count;
+    },
+
     async purge(limit: number): Promise<number> {
       return db.$executeRaw`
         DELETE FROM known_devices

@@ -1,0 +1,23 @@
+/** What a page tells once, about what was done a moment ago. The words stand in the template. */
+
+export const notices = [
+  'again',
+  'cancelled',
+  'other-account',
+  'changed-meanwhile',
+  'password-changed',
+  'app-added',
+  'app-removed',
+  'key-expired',
+  'codes-kept',
+  'device-forgotten',
+  'devices-forgotten',
+  'device-distrusted',
+  'nothing-left',
+] as const;
+
+export type Notice = (typeof notices)[number];
+
+export function isNotice(value: unknown): value is Notice {
+  return notices.some((notice) => notice === value);
+}

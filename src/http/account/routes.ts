@@ -1,0 +1,40 @@
+/** The pages below `/account`, on which people look after their own account. */
+import type Router from '@koa/router';
+import type { ManageDevices } from '../../flows/account/devices.js';
+import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
+import type { Keyring } from '../../kernel/keyring.js';
+import type { RequestState } from '../context.js';
+import type { InProcessFetch } from '../in-process.js';
+import { accountOverviewPage } from '../views.js';
+import { authenticatorPages } from './authenticators.js';
+import { createAccountClient } from './client.js';
+import { createAccountCookies } from './cookies.js';
+import { createDesk, type DeskParts } from './desk.js';
+import { devicePages } from './devices.js';
+import { type PasswordParts, passwordPages } from './password.js';
+
+export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
+  PasswordParts & {
+    readonly keyring: Pick<Keyring, 'seal' | 'open'>;
+    readonly manageDevices: ManageDevices;
+    readonly secondFactor: ManageSecondFactor;
+  };
+
+/** @param fetch asks this very server */
+export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Router<RequestState> {
+  const { issuer } = parts;
+  const desk = createDesk({
+    ...parts,
+    client: createAccountClient(issuer, fetch),
+    cookies: createAccountCookies(parts),
+  });
+
+  desk.page('', { fresh: false }, async (call) => {
+    const overview = await parts.lookOver(call.owner);
+    call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
+  });
+  passwordPages(desk, parts);
+  authenticatorPages(desk, { secondFactor: parts.secondFactor, host: new URL(issuer).host });
+  devicePages(desk, parts.manageDevices);
+  return desk.router;
+}

@@ -1,0 +1,124 @@
+/** The pages on which people look after their own account. */
+import type { Notice } from '../account/notices.js';
+import { assetUrl } from '../assets.js';
+import { formTarget, localPath } from '../links.js';
+import { type PageProps, render } from './render.js';
+import { dayOf, minuteOf, waitingTime } from './when.js';
+
+/** What stands around every one of them. */
+export type AccountFrame = PageProps & {
+  readonly section: 'overview' | 'password' | 'second-step' | 'devices';
+  readonly person: { readonly name: string | undefined; readonly email: string };
+  readonly csrf: string;
+  readonly notice?: Notice | undefined;
+};
+
+const meter = { src: assetUrl('password-meter.js'), module: false };
+
+function frameOf({ section, person, csrf, notice }: AccountFrame) {
+  return { section, person, csrf, notice, signOutAction: formTarget('/account/sign-out') };
+}
+
+export function accountOverviewPage(
+  props: AccountFrame & {
+    readonly passwordChangedAt: Date | undefined;
+    readonly secondFactorSince: Date | undefined;
+    readonly recoveryCodesLeft: number;
+    readonly devices: number;
+  },
+): string {
+  const { passwordChangedAt: changed, secondFactorSince: since } = props;
+  return render('account/overview', props, {
+    ...frameOf(props),
+    passwordChanged: changed && dayOf(changed),
+    since: since && dayOf(since),
+    codesLeft: props.recoveryCodesLeft,
+    devices: props.devices,
+  });
+}
+
+export type PasswordFormProblem =
+  | { readonly kind: 'wrong-password' }
+  | { readonly kind: 'refused'; readonly reasons: readonly string[] }
+  | { readonly kind: 'overloaded' }
+  /** Goes out with status 429 and `Retry-After`. */
+  | { readonly kind: 'locked'; readonly retryAfterSeconds: number; readonly opensAt: string };
+
+/** Fields: `current_password`, `new_password`. */
+export function accountPasswordPage(
+  props: AccountFrame & {
+    readonly action: string;
+    readonly minLength: number;
+    readonly changedAt: Date | undefined;
+    readonly problem?: PasswordFormProblem | undefined;
+  },
+): string {
+  const { problem, changedAt } = props;
+  return render('account/password', props, {
+    ...frameOf(props),
+    action: formTarget(props.action),
+    minLength: props.minLength,
+    changed: changedAt && dayOf(changedAt),
+    problem: problem?.kind,
+    reasons: problem?.kind === 'refused' ? problem.reasons : [],
+    wait: problem?.kind === 'locked' ? waitingTime(problem.retryAfterSeconds) : undefined,
+    opensAt: problem?.kind === 'locked' ? problem.opensAt : undefined,
+    scripts: [meter],
+  });
+}
+
+export type DeviceRow = {
+  readonly id: string;
+  readonly label: string;
+  readonly createdAt: Date;
+  readonly lastSeenAt: Date;
+  readonly here: boolean;
+  readonly trustedUntil: Date | undefined;
+};
+
+function deviceOf(device: DeviceRow) {
+  const base = `/account/devices/${device.id}`;
+  return {
+    label: device.label,
+    since: dayOf(device.createdAt),
+    lastSeen: minuteOf(device.lastSeenAt),
+    here: device.here,
+    trustedUntil: device.trustedUntil && dayOf(device.trustedUntil),
+    forgetHref: localPath(`${base}/forget`),
+    distrustHref: localPath(`${base}/ask-again`),
+  };
+}
+
+export function accountDevicesPage(
+  props: AccountFrame & { readonly devices: readonly DeviceRow[] },
+): string {
+  return render('account/devices', props, {
+    ...frameOf(props),
+    devices: props.devices.map(deviceOf),
+    othersHref: props.devices.some(({ here }) => !here) ? '/account/devices/others' : undefined,
+  });
+}
+
+export type DeviceQuestion =
+  | { readonly kind: 'forget' | 'distrust'; readonly device: DeviceRow }
+  | { readonly kind: 'forget-others'; readonly count: number };
+
+export function accountDeviceQuestionPage(
+  props: AccountFrame & { readonly action: string; readonly question: DeviceQuestion },
+): string {
+  const { question } = props;
+  return render('account/device-question', props, {
+    ...frameOf(props),
+    action: formTarget(props.action),
+    kind: question.kind,
+    device: question.kind === 'forget-others' ? undefined : deviceOf(question.device),
+    count: question.kind === 'forget-others' ? question.count : 1,
+  });
+}
+
+/** Why somebody is on none of the pages. */
+export type AsideReason = 'cancelled' | 'lost' | 'unmet' | 'closed';
+
+export function accountAsidePage(props: PageProps & { readonly reason: AsideReason }): string {
+  return render('account/aside', props, { reason: props.reason });
+}

@@ -5,6 +5,7 @@ import { maskEmail } from './domain/identity/index.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
+import { lookOf } from './http/brand.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
@@ -90,6 +91,7 @@ export async function composeServer(
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
     clientAuthFailures: limits.clientAuthFailures,
+    brand: { findLogo: domain.clients.findLogo },
     signIn: {
       issuer: config.issuer,
       interactions: createInteractions(host, directory),
@@ -152,7 +154,7 @@ const pages: PageRenderer = {
     if (state?.postLogoutRedirectUri) {
       allowFormTarget(ctx as unknown as AppContext, state.postLogoutRedirectUri);
     }
-    return signOutPage({ ...page, nonce: stateOf(ctx).nonce });
+    return signOutPage({ ...page, look: lookOf(page.brand), nonce: stateOf(ctx).nonce });
   },
   signedOut: (ctx, page) => signedOutPage({ ...page, nonce: stateOf(ctx).nonce }),
 };

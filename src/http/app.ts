@@ -3,6 +3,7 @@ import Koa from 'koa';
 import { AppError } from '../kernel/errors.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
+import { type BrandParts, brandRoutes } from './brand.js';
 import type { AppMiddleware, RequestState } from './context.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
@@ -23,6 +24,7 @@ export type AppParts = {
   readonly cookieKeys: readonly string[];
   readonly protocolHost: AppMiddleware;
   readonly clientAuthFailures: ClientAuthFailures;
+  readonly brand: BrandParts;
   readonly signIn: SignInParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -52,6 +54,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   for (const router of [
     healthRoutes(parts.health),
     homeRoutes(parts.home),
+    brandRoutes(parts.brand),
     signInRoutes(parts.signIn),
     adminRoutes(parts.admin),
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),

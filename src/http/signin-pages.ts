@@ -1,6 +1,7 @@
 /** From the step a sign-in is at to the page, its status and its forms' addresses. */
 import type { SignInPage } from '../flows/sign-in/index.js';
 import type { Interaction } from '../oidc/interactions.js';
+import { lookOf } from './brand.js';
 import type { AppContext } from './context.js';
 import { allowWorkers } from './middleware/headers.js';
 import {
@@ -25,7 +26,8 @@ type Shown = {
 };
 
 function brandOf({ client }: Interaction) {
-  return { name: client.name, policyUri: client.policyUri, tosUri: client.tosUri };
+  const { name, policyUri, tosUri, brand } = client;
+  return { name, policyUri, tosUri, ...lookOf(brand) };
 }
 
 /** Draws the page of a step. A refusal is 422, a lock 429; a page that is simply next is 200. */

@@ -1,6 +1,6 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
-import { revocationBody, statusBody } from './bodies.js';
+import { brandBody, revocationBody, statusBody } from './bodies.js';
 
 const problem = {
   type: 'object',
@@ -24,13 +24,13 @@ const problem = {
 
 const count = { type: 'integer', minimum: 0 };
 
-function answers(success: object): object {
+function answers(success: object, status = 200): object {
   const refusal = (description: string) => ({
     description,
     content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
   });
   return {
-    200: success,
+    [status]: success,
     400: refusal('The body is not valid JSON'),
     401: refusal('No valid access token'),
     403: refusal('The token does not carry the scope'),
@@ -45,7 +45,8 @@ function operation(input: {
   id: string;
   summary: string;
   scope: string;
-  body: z.ZodType;
+  /** Without one, the operation answers 204. */
+  body?: z.ZodType;
   success: object;
 }): object {
   return {
@@ -53,11 +54,15 @@ function operation(input: {
     summary: input.summary,
     security: [{ oauth2: [input.scope] }],
     parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
-    requestBody: {
-      required: true,
-      content: { 'application/json': { schema: z.toJSONSchema(input.body) } },
-    },
-    responses: answers(input.success),
+    ...(input.body
+      ? {
+          requestBody: {
+            required: true,
+            content: { 'application/json': { schema: z.toJSONSchema(input.body) } },
+          },
+        }
+      : {}),
+    responses: answers(input.success, input.body ? 200 : 204),
   };
 }
 
@@ -70,6 +75,27 @@ const statusAnswer = json('The new status', {
   type: 'object',
   required: ['id', 'status'],
   properties: { id: { type: 'string' }, status: { enum: ['active', 'disabled'] } },
+});
+
+const nullable = (type: string) => ({ type: [type, 'null'] });
+const brandAnswer = json('The brand, and what had to be done to its colours', {
+  type: 'object',
+  required: ['accent', 'surface', 'logo', 'shown', 'notes'],
+  properties: {
+    accent: nullable('string'),
+    surface: nullable('string'),
+    logo: {
+      ...nullable('object'),
+      properties: {
+        href: { type: 'string', format: 'uri-reference' },
+        mediaType: { type: 'string' },
+        width: { type: 'integer' },
+        height: { type: 'integer' },
+      },
+    },
+    shown: { ...nullable('object'), description: 'The colours of each theme, as pages have them' },
+    notes: { type: 'array', items: { type: 'string' } },
+  },
 });
 
 /** The document served at `/admin/api/v1/openapi.json`. */
@@ -114,6 +140,21 @@ export function openApiDocument(issuer: string): object {
           scope: 'clients:write',
           body: statusBody,
           success: statusAnswer,
+        }),
+      },
+      '/clients/{id}/brand': {
+        put: operation({
+          id: 'brandClient',
+          summary: 'Give a client’s pages a logo and colours; what is left out is taken away',
+          scope: 'clients:write',
+          body: brandBody,
+          success: brandAnswer,
+        }),
+        delete: operation({
+          id: 'unbrandClient',
+          summary: 'Take the logo and the colours of a client’s pages away',
+          scope: 'clients:write',
+          success: { description: 'The pages look as they do without a brand' },
         }),
       },
     },

@@ -139,7 +139,7 @@ export const brandStates: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(pages).map(([name, page]) => [`oak-${name}`, page(oak)])),
   ...Object.fromEntries(
     Object.keys(brandColours).flatMap((colour) =>
-      ['sign-in', 'enrol', 'consent'].map((name) => [
+      ['sign-in', 'enrol'].map((name) => [
         `${colour}-${name}-letter`,
         pages[name]?.(client(colour)) ?? '',
       ]),

@@ -10,6 +10,7 @@ import chromium from '@sparticuz/chromium';
 import Koa from 'koa';
 import { chromium as playwright } from 'playwright-core';
 import { serveAssets } from '../src/http/assets.js';
+import { brandStates, logos } from '../test/support/brand-states.js';
 import { pageStates } from '../test/support/page-states.js';
 
 const [folder, ...only] = process.argv.slice(2);
@@ -21,8 +22,15 @@ await mkdir(folder, { recursive: true });
 
 const app = new Koa();
 app.use(serveAssets());
+const states = { ...pageStates, ...brandStates };
 app.use((ctx) => {
-  const page = pageStates[ctx.path.slice(1)];
+  const logo = logos[ctx.path.slice('/brand/'.length)];
+  if (ctx.path.startsWith('/brand/') && logo) {
+    ctx.type = logo.type;
+    ctx.body = logo.body;
+    return;
+  }
+  const page = states[ctx.path.slice(1)];
   if (page === undefined) return;
   ctx.type = 'html';
   ctx.body = page;
@@ -71,7 +79,7 @@ try {
     for (const viewport of sizes) {
       const context = await browser.newContext({ viewport, colorScheme });
       const page = await context.newPage();
-      for (const name of Object.keys(pageStates)) {
+      for (const name of Object.keys(states)) {
         if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
         // The onward form would leave at once; its page is what a person without a script sees.
         await page.route('**/*.js', (route) =>

@@ -11,6 +11,7 @@ import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
+import { lookOf } from './http/brand.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
@@ -100,6 +101,7 @@ export async function composeServer(
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
     clientAuthFailures: limits.clientAuthFailures,
+    brand: { findLogo: domain.clients.findLogo },
     signIn: {
       issuer: config.issuer,
       interactions: createInteractions(host, directory),
@@ -179,7 +181,7 @@ const pages: PageRenderer = {
     if (state?.postLogoutRedirectUri) {
       allowFormTarget(ctx as unknown as AppContext, state.postLogoutRedirectUri);
     }
-    return signOutPage({ ...page, nonce: stateOf(ctx).nonce });
+    return signOutPage({ ...page, look: lookOf(page.brand), nonce: stateOf(ctx).nonce });
   },
   signedOut: (ctx, page) => signedOutPage({ ...page, nonce: stateOf(ctx).nonce }),
 };

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
 import { createAudit } from './domain/audit/index.js';
-import { createClients } from './domain/clients/index.js';
+import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
   createPasswordPolicy,
@@ -24,6 +24,7 @@ import { createRisk } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
+import { createBrandClient } from './flows/brand-client.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
@@ -40,7 +41,9 @@ import { type Clock, systemClock } from './kernel/clock.js';
 import { createKeyring, type Keyring } from './kernel/keyring.js';
 import type { Secret } from './kernel/secret.js';
 import { type BreachedPasswords, createBreachedPasswords } from './platform/breached-passwords.js';
+import { colours } from './platform/colours.js';
 import type { Logger } from './platform/logger.js';
+import { readMarkup } from './platform/markup.js';
 import { openMilestones } from './platform/milestones.js';
 import { oneTimeCodes } from './platform/one-time-codes.js';
 import { startPasswordHasher } from './platform/password-hasher.js';
@@ -81,7 +84,10 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
     },
     attempts: createAttempts({ db, keyring }),
     risk: createRisk({ db, clock, keyring }),
-    clients: createClients({ db, clock, production }),
+    clients: {
+      ...createClients({ db, clock, production }),
+      ...createBrands({ db, colours, readMarkup }),
+    },
     access: createAccess({ db }),
     grants: createGrants({ db, keyring }),
     keys: createKeys({ db, clock, keyring }),
@@ -121,6 +127,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
   const given: FlowParts = { domain, transact };
   const createAccount = createCreateAccount(given);
   const registerClient = createRegisterClient(given);
+  const brandClient = createBrandClient(given);
 
   const flows = {
     answerConsent: createAnswerConsent(given),
@@ -131,6 +138,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
     authorizeAdministrator: createAuthorizeAdministrator(given),
     createAccount,
     registerClient,
+    brandClient,
     recordTokenReuse: createRecordTokenReuse(given),
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
@@ -141,6 +149,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
       flows: given,
       createAccount,
       registerClient,
+      brandClient,
       milestones: openMilestones({ db: postgres.db, url: config.databaseUrl }),
       seal: (text) => keyring.seal('milestone', text, 'demo-seed'),
       open: (box) => keyring.open('milestone', box, 'demo-seed').toString('utf8'),

@@ -1,4 +1,5 @@
 /** The command line's view of the program: reads of the domain, and the flows it may start. */
+import type { BrandClient } from '../flows/brand-client.js';
 import type { ChangeStatus } from '../flows/change-status.js';
 import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
@@ -16,6 +17,7 @@ export type CliCore = {
     readonly createAccount: CreateAccount;
     readonly changeAccountStatus: ChangeStatus;
     readonly changeClientStatus: ChangeStatus;
+    readonly brandClient: BrandClient;
     readonly revokeAccess: RevokeAccess;
     readonly unlockAccount: UnlockAccount;
     readonly registerClient: RegisterClient;

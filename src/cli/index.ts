@@ -2,6 +2,7 @@
  * The command line. One table of commands; each parses its own arguments, calls one flow or one
  * read, and presents the outcome for people or, with `--json`, for scripts.
  */
+import { brandCommand } from './client-brand.js';
 import { clientCommands } from './clients.js';
 import { type Command, UsageError } from './command.js';
 import type { CliCore } from './core.js';
@@ -21,6 +22,7 @@ export type CliParts = {
 const commands: readonly Command[] = [
   ...userCommands,
   ...clientCommands,
+  brandCommand,
   ...resourceServerCommands,
   ...keyCommands,
 ];

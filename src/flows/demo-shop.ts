@@ -3,7 +3,9 @@
  * made by the seed. `demoFile` is what `demo.json` holds.
  */
 import { ADMIN_AUDIENCE, adminScopes, type ResourceServerDraft } from '../domain/access/index.js';
+import type { BrandDraft } from '../domain/clients/index.js';
 import type { CreateAccount } from './create-account.js';
+import { demoBrand } from './demo-brand.js';
 import type { ClientRegistration } from './register-client.js';
 
 const ORDERS = 'https://api.demo-shop.example/orders';
@@ -142,6 +144,12 @@ export const demoClients: readonly ClientRegistration[] = [
     audiences: [],
   },
 ];
+
+/** The storefronts of the shop look like it; its machines show no pages. */
+export const demoBrands: Readonly<Record<string, BrandDraft>> = {
+  'demo-storefront': demoBrand,
+  'demo-storefront-bff': demoBrand,
+};
 
 type DemoPerson = Omit<Parameters<CreateAccount>[0], 'password' | 'actor'>;
 

@@ -1,7 +1,7 @@
 /** What flows are given: every island, and the way to bind them all to one transaction. */
 import type { Access } from '../domain/access/index.js';
 import type { Audit } from '../domain/audit/index.js';
-import type { Clients } from '../domain/clients/index.js';
+import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
   PasswordPolicy,
@@ -20,7 +20,7 @@ export type Domain = {
   readonly credentials: Credentials & PasswordPolicy & Totp & RecoveryCodes;
   readonly attempts: Attempts;
   readonly risk: Risk;
-  readonly clients: Clients;
+  readonly clients: Clients & Brands;
   readonly access: Access;
   readonly grants: Grants;
   readonly keys: Keys;

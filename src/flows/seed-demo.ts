@@ -5,8 +5,15 @@
  */
 import { ADMIN_AUDIENCE, adminScopes } from '../domain/access/index.js';
 import { newBearerValue } from '../kernel/ids.js';
+import type { BrandClient } from './brand-client.js';
 import type { CreateAccount } from './create-account.js';
-import { type DemoSecrets, demoClients, demoPeople, demoResources } from './demo-shop.js';
+import {
+  type DemoSecrets,
+  demoBrands,
+  demoClients,
+  demoPeople,
+  demoResources,
+} from './demo-shop.js';
 import type { FlowParts } from './domain.js';
 import type { RegisterClient } from './register-client.js';
 
@@ -26,11 +33,12 @@ export function createSeedDemo(parts: {
   readonly flows: FlowParts;
   readonly createAccount: CreateAccount;
   readonly registerClient: RegisterClient;
+  readonly brandClient: BrandClient;
   readonly milestones: MilestoneStore;
   readonly seal: (text: string) => Uint8Array;
   readonly open: (box: Uint8Array) => string;
 }): SeedDemo {
-  const { createAccount, registerClient, milestones } = parts;
+  const { createAccount, registerClient, brandClient, milestones } = parts;
   const read = async (): Promise<DemoSecrets | undefined> => {
     const sealed = await milestones.find(NAME);
     return sealed && (JSON.parse(parts.open(sealed)) as DemoSecrets);
@@ -76,6 +84,11 @@ export function createSeedDemo(parts: {
       const secret =
         registered.kind === 'registered' ? registered.secret : await replaceSecrets(id);
       if (secret) clientSecrets[id] = secret;
+    }
+    for (const [clientId, draft] of Object.entries(demoBrands)) {
+      const administrator = { kind: 'system' } as const;
+      const branded = await brandClient({ administrator, clientId, draft, origin: {} });
+      if (branded.kind !== 'changed') throw new Error(JSON.stringify(branded));
     }
 
     const passwords: Record<string, string> = {};

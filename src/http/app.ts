@@ -4,6 +4,7 @@ import { AppError } from '../kernel/errors.js';
 import { type AccountParts, accountRoutes } from './account/routes.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
+import { type BrandParts, brandRoutes } from './brand.js';
 import type { AppMiddleware, RequestState } from './context.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
@@ -25,6 +26,7 @@ export type AppParts = {
   readonly cookieKeys: readonly string[];
   readonly protocolHost: AppMiddleware;
   readonly clientAuthFailures: ClientAuthFailures;
+  readonly brand: BrandParts;
   readonly signIn: SignInParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
@@ -55,6 +57,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   for (const router of [
     healthRoutes(parts.health),
     homeRoutes(parts.home),
+    brandRoutes(parts.brand),
     signInRoutes(parts.signIn),
     accountRoutes(
       parts.account,

@@ -7,6 +7,7 @@ import { AppError } from '../kernel/errors.js';
 import type { AppMiddleware } from './context.js';
 import { type ClientAuthFailures, limitClientAuth } from './middleware/client-auth-limit.js';
 import { allowFormTarget } from './middleware/headers.js';
+import { drawOnwardForm } from './onward.js';
 
 /** The host's endpoints: exact path → methods. Resumed authorizations end in an opaque id. */
 const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
@@ -55,12 +56,15 @@ export function protocolRoutes(host: AppMiddleware, failures: ClientAuthFailures
       ctx.set('Allow', methods.join(', '));
       throw new AppError('method_not_allowed');
     }
+    const policy = ctx.response.get('Content-Security-Policy');
     await limited(ctx, () => host(ctx, async () => undefined));
     if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {
       ctx.set('Cache-Control', 'public, max-age=300');
     }
-    if (ctx.response.is('html'))
+    if (ctx.response.is('html')) {
+      drawOnwardForm(ctx, policy);
       allowWhereItGoes(ctx as unknown as HostContext, (target) => allowFormTarget(ctx, target));
+    }
     return undefined;
   };
 }

@@ -2,6 +2,7 @@
 import type { SignInPage } from '../flows/sign-in/index.js';
 import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
+import { lookOf } from './brand.js';
 import type { AppContext } from './context.js';
 import { allowWorkers } from './middleware/headers.js';
 import { clockTime } from './views/when.js';
@@ -27,7 +28,8 @@ type Shown = {
 };
 
 function brandOf({ client }: Interaction) {
-  return { name: client.name, policyUri: client.policyUri, tosUri: client.tosUri };
+  const { name, policyUri, tosUri, brand } = client;
+  return { name, policyUri, tosUri, ...lookOf(brand) };
 }
 
 /** Draws the page of a step. A refusal is 422, a lock 429; a page that is simply next is 200. */

@@ -27,6 +27,12 @@ export type SignInParts = {
 
 type LoginQuestion = Extract<Interaction['question'], { kind: 'login' }>;
 
+/** Whether a form has led to another step; what it was refused for stays with the form. */
+function goesOn(page: SignInPage): boolean {
+  const steps = ['totp', 'enrol-totp', 'show-recovery-codes'];
+  return steps.includes(page.kind) && !('problem' in page && page.problem);
+}
+
 /** The router mounted at `/signin`. */
 export function signInRoutes(parts: SignInParts): Router<RequestState> {
   const { interactions, tokens, signIn, devices } = parts;
@@ -87,6 +93,9 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
       const field = (name: string) => formField(ctx, name) ?? '';
       const login = field('login').slice(0, 254) || undefined;
       const page = await work(ctx, requestOf(interaction, question), field);
+      // The next step is a page of its own: reloading it, or coming back to it, must not send the
+      // password or the code again. What it shows is stored with the attempt.
+      if (goesOn(page)) return send(ctx, `/signin/${interaction.uid}`);
       await present(ctx, interaction, page, { login, recovery: path === 'recovery' });
     });
   };

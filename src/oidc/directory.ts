@@ -4,7 +4,7 @@
  * in the feed empties everything, and half a minute is the longest anything is believed.
  */
 import type { Access, ClientRights, ResourceServer } from '../domain/access/index.js';
-import type { Clients, ClientWithSecrets } from '../domain/clients/index.js';
+import type { Brand, Brands, Clients, ClientWithSecrets } from '../domain/clients/index.js';
 import type { Clock } from '../kernel/clock.js';
 
 const BACKSTOP_MS = 30_000;
@@ -16,8 +16,12 @@ export type ChangeSource = {
   subscribe(listener: (change: { table: string; id: string } | 'everything') => void): void;
 };
 
-/** A client that may act: its registration and its rights. The object is new after a change. */
-export type ClientFacts = { readonly client: ClientWithSecrets; readonly rights: ClientRights };
+/** A client that may act: what is registered for it. The object is new after a change. */
+export type ClientFacts = {
+  readonly client: ClientWithSecrets;
+  readonly rights: ClientRights;
+  readonly brand: Brand | undefined;
+};
 
 export type Directory = {
   /** The client, unless there is none or it is disabled. */
@@ -28,7 +32,7 @@ export type Directory = {
 type Entry<T> = { readonly value: T; readonly readAt: number };
 
 export function createDirectory(parts: {
-  clients: Pick<Clients, 'find'>;
+  clients: Pick<Clients & Brands, 'find' | 'findBrand'>;
   access: Pick<Access, 'rightsOf' | 'findResourceServer'>;
   changes: ChangeSource;
   clock: Clock;
@@ -78,7 +82,11 @@ export function createDirectory(parts: {
       cached(clients, id, async () => {
         const client = await parts.clients.find(id);
         if (client?.status !== 'active') return undefined;
-        return { client, rights: await parts.access.rightsOf(id) };
+        const [rights, brand] = await Promise.all([
+          parts.access.rightsOf(id),
+          parts.clients.findBrand(id),
+        ]);
+        return { client, rights, brand };
       }),
     findResourceServer: (indicator) =>
       cached(servers, indicator, () => parts.access.findResourceServer(indicator)),

@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from 'oidc-provider';
+import type { Brand } from '../domain/clients/index.js';
 import type { Acr } from '../domain/signin/index.js';
 import { AppError } from '../kernel/errors.js';
 import { factsOf } from './clients.js';
@@ -18,6 +19,7 @@ export type InteractionClient = {
   readonly clientUri: string | undefined;
   readonly policyUri: string | undefined;
   readonly tosUri: string | undefined;
+  readonly brand: Brand | undefined;
 };
 
 /** One question to one browser. */
@@ -95,7 +97,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       if (details.uid !== uid) throw new AppError('malformed_cookie');
       const found = await provider.Client.find(String(params.client_id));
       if (!found) throw new AppError('malformed_cookie');
-      const { client } = factsOf(found);
+      const { client, brand } = factsOf(found);
       const common = {
         uid,
         client: {
@@ -104,6 +106,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
           clientUri: client.clientUri ?? undefined,
           policyUri: client.policyUri ?? undefined,
           tosUri: client.tosUri ?? undefined,
+          brand,
         },
         redirectUri: String(params.redirect_uri),
       };

@@ -3,6 +3,7 @@
  * log-out question and its answer. What they look like is the caller's business.
  */
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import type { Brand } from '../domain/clients/index.js';
 import { factsOf, type HostClient } from './clients.js';
 
 /** The drawing, handed in by whoever owns the views. */
@@ -10,7 +11,12 @@ export type PageRenderer = {
   error(ctx: KoaContextWithOIDC, page: { title: string; message: string; error: string }): string;
   signOut(
     ctx: KoaContextWithOIDC,
-    page: { clientName: string | undefined; formHtml: string; formId: string },
+    page: {
+      clientName: string | undefined;
+      brand: Brand | undefined;
+      formHtml: string;
+      formId: string;
+    },
   ): string;
   signedOut(
     ctx: KoaContextWithOIDC,
@@ -82,6 +88,7 @@ export function createHostPages(render: PageRenderer): HostPages {
       ctx.type = 'html';
       ctx.body = render.signOut(ctx, {
         clientName: nameOf(ctx.oidc.client),
+        brand: ctx.oidc.client && factsOf(ctx.oidc.client).brand,
         formHtml: form,
         formId: 'op.logoutForm',
       });

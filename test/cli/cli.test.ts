@@ -101,6 +101,7 @@ const COMMANDS = [
   'clients create',
   'clients list',
   'clients secret',
+  'clients brand',
   'clients disable',
   'clients enable',
   'keys list',
@@ -401,6 +402,78 @@ describe('clients list', () => {
     const shown = (await json<{ client_id: string }[]>('clients', 'list')).map((c) => c.client_id);
     expect(shown).toEqual([...new Set(shown)].sort());
     expect(shown).toEqual(expect.arrayContaining(ids));
+  });
+});
+
+describe('clients brand', () => {
+  const newClient = async () => {
+    const id = newClientId();
+    await json('clients', 'create', id, '--name', 'Fern');
+    return id;
+  };
+  const fileWith = async (content: string | Uint8Array) => {
+    const file = join(tmpdir(), `latchkey-logo-${randomUUID()}`);
+    await writeFile(file, content);
+    return file;
+  };
+  const svg = (content = '') =>
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 64 16">${content}</svg>`;
+
+  it('says what it did, also to the colours, and leaves the rest as it is', async () => {
+    const id = await newClient();
+    const first = await latchkey('clients', 'brand', id, '--accent', '#FFE600');
+    expect(first).toMatchObject({ code: 0, complaints: [] });
+    expect(first.lines.slice(0, 2)).toEqual([`Branded ${id}`, 'accent   #ffe600']);
+    expect(first.lines[2]).toMatch(
+      /^Note: In the light theme the accent #ffe600 is shown as #[0-9a-f]{6}: text in it/,
+    );
+    const logo = await fileWith(svg());
+    const second = await json('clients', 'brand', id, '--logo', logo, '--surface', '#fffdf8');
+    expect(second).toMatchObject({
+      client_id: id,
+      accent: '#ffe600',
+      surface: '#fffdf8',
+      logo: expect.stringMatching(/^\/brand\/[0-9a-f]{64}$/),
+    });
+    expect(await lastEvent()).toMatchObject({
+      event: 'client_brand_changed',
+      actorKind: 'operator',
+      clientId: id,
+      details: { accent: '#ffe600', surface: '#fffdf8' },
+    });
+    const cleared = await latchkey('clients', 'brand', id, '--clear');
+    expect(cleared.lines).toEqual([`${id} has no brand`]);
+    expect(await core.domain.clients.findBrand(id)).toBeUndefined();
+  });
+
+  it('refuses in one line what cannot be shown', async () => {
+    const id = await newClient();
+    const brand = (...args: string[]) => failure('clients', 'brand', id, ...args);
+    expect(await brand('--accent', 'red')).toBe('The accent must be a colour as #rrggbb');
+    expect(await brand('--accent', 'red', '--surface', 'x')).toContain('; The surface must be');
+    const evil = await fileWith(svg('<script>alert(1)</script>'));
+    expect(await brand('--logo', evil)).toBe(
+      'The SVG contains <script>: a logo must not run anything',
+    );
+    const huge = await fileWith(new Uint8Array(10_000_000));
+    expect(await brand('--logo', huge)).toBe('The logo has more than 64 KiB');
+    expect(await failure('clients', 'brand', 'nobody', '--clear')).toBe(
+      'There is no client "nobody"',
+    );
+    expect(await core.domain.clients.findBrand(id)).toBeUndefined();
+  });
+
+  it.each([
+    [['shop']],
+    [['--accent', '#123456']],
+    [['shop', '--clear', '--accent', '#123456']],
+    [['shop', '--logo', join(tmpdir(), randomUUID())]],
+    [['shop', '--colour', '#123456']],
+  ])('does not understand %j', async (args) => {
+    const { code, lines, complaints } = await latchkey('clients', 'brand', ...args);
+    expect({ code, lines, opened }).toEqual({ code: 2, lines: [], opened: 0 });
+    expect(complaints).toHaveLength(1);
+    expect(complaints[0]).toContain('latchkey clients brand --help');
   });
 });
 

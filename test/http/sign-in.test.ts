@@ -120,6 +120,25 @@ describe('an account with an authenticator app', () => {
     expect(seen.json).toMatchObject({ active: true, acr: TWO.acr, auth_time: claims.auth_time });
   });
 
+  test('is led to the page of the code, so that reloading it sends no password', async () => {
+    const browser = newBrowser();
+    const login = await openLogin(server, browser);
+    const posted = await browser.post(
+      formWith(login, 'password')?.match(/action="([^"]*)"/)?.[1] ?? '',
+      {
+        csrf: hiddenField(login.body, 'csrf'),
+        login: mara.email,
+        password: PASSWORD,
+      },
+    );
+    expect([posted.status, posted.body.includes('one-time-code')]).toEqual([303, false]);
+    expect(posted.location).toMatch(/^\/signin\/[\w-]+$/);
+    for (let turn = 0; turn < 2; turn += 1) {
+      const page = await browser.get(posted.location ?? '');
+      expect([page.status, formWith(page, 'code') !== undefined]).toEqual([200, true]);
+    }
+  });
+
   test('has neither session nor code before the second factor', async () => {
     const browser = newBrowser();
     const asked = await enter(browser, mara);
@@ -262,16 +281,21 @@ describe('staff', () => {
     expect(secret).not.toBe('');
     expect(page.body).toContain('<svg');
     expect(await isLoggedIn(browser)).toBe(false);
+    // Loading the page again sends nothing again, and shows the same key.
+    const uid = page.body.match(/\/signin\/([\w-]+)\/enrolment/)?.[1] ?? '';
+    expect((await browser.get(`/signin/${uid}`)).body).toContain(secret);
 
     page = await sendForm(browser, page, 'code', { code: wrongCodeOf(secret) });
     expect(page.status).toBe(422);
     expect(page.body).toContain(secret);
 
     page = await sendForm(browser, page, 'code', { code: codeOf(secret) });
+    const reloaded = await browser.get(`/signin/${uid}`);
     const codes = [...page.body.matchAll(/<li><code dir="ltr">([^<]+)<\/code>/g)].map(
       ([, code]) => code,
     );
     expect(new Set(codes).size).toBe(10);
+    expect(reloaded.body).toContain(codes[9]);
     expect(await isLoggedIn(browser)).toBe(false);
     const unseen = await sendForm(browser, page, 'saved', {});
     expect(unseen.location).toBeUndefined();

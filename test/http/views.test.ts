@@ -21,7 +21,7 @@ import {
 import { pageNonce, pageStates } from '../support/page-states.js';
 
 const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>{{x}}<%= 1 %>`;
-const client = { name: hostile, policyUri: hostile, tosUri: hostile, logoUri: hostile };
+const client = { name: hostile, policyUri: hostile, tosUri: hostile };
 const forms = { action: '/signin/a', cancelAction: '/signin/a/cancel', csrf: hostile };
 
 const hostilePages: Record<string, string> = {
@@ -236,12 +236,16 @@ describe('a hostile value in any place', () => {
   });
 
   test('a logo from elsewhere is not loaded, one of our own is', () => {
-    const page = (logoUri: string) =>
-      signInPage({ ...forms, csrf: 'c', client: { name: 'Shop', logoUri } });
+    const page = (href: string) =>
+      signInPage({
+        ...forms,
+        csrf: 'c',
+        client: { name: 'Shop', logo: { href, width: 200, height: 50 } },
+      });
     expect(page('https://cdn.example/logo.png')).not.toContain('<img');
     expect(page('//cdn.example/logo.png')).not.toContain('<img');
     expect(page('/brand/shop.png')).toContain(
-      '<img class="emblem emblem-logo" src="/brand/shop.png" alt="">',
+      '<img class="emblem emblem-logo" src="/brand/shop.png" width="200" height="50" alt="Shop">',
     );
   });
 });

@@ -94,8 +94,11 @@ export async function openLogin(
   return follow(browser, server, await browser.get(authorizeUrl(changes)));
 }
 
-/** Sends the form that has the field, with everything hidden in it. */
-export function sendForm(
+/**
+ * Sends the form that has the field, with everything hidden in it, and opens the next step as a
+ * browser does; what leads out of the sign-in is returned as it came.
+ */
+export async function sendForm(
   browser: Browser,
   page: Reply,
   field: string,
@@ -104,10 +107,12 @@ export function sendForm(
   const form = formWith(page, field);
   if (!form) throw new Error(`no form with ${field}: ${page.status} ${page.body}`);
   const hidden = [...form.matchAll(/<input type="hidden" name="([^"]*)" value="([^"]*)"/g)];
-  return browser.post(form.match(/action="([^"]*)"/)?.[1] ?? '', {
+  const reply = await browser.post(form.match(/action="([^"]*)"/)?.[1] ?? '', {
     ...Object.fromEntries(hidden.map(([, name, value]) => [name, value])),
     ...values,
   });
+  const next = reply.status === 303 && /^\/signin\/[\w-]+$/.test(reply.location ?? '');
+  return next ? browser.get(reply.location ?? '') : reply;
 }
 
 export function formWith(page: Reply, field: string): string | undefined {

@@ -8,6 +8,7 @@ export const auditEvents = {
   account_disabled: 'An account was disabled; its sessions, grants and tokens ended.',
   account_enabled: 'A disabled account was enabled again.',
   client_created: 'A client was registered.',
+  client_brand_changed: 'The logo or the colours of a client’s pages were changed or taken away.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',
   resource_server_created: 'An API was made known.',

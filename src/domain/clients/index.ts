@@ -13,6 +13,16 @@ import type { Db } from '../../platform/postgres.js';
 import { redirectUriFault } from './redirect-uri.js';
 import { type ClientRow, type ClientSecretRow, clientsStore } from './store.js';
 
+export { type Logo, logoTypes, MAX_LOGO_BYTES } from './brand/logo.js';
+export type { Palette, ThemeColours } from './brand/palette.js';
+export {
+  type Brand,
+  type BrandDraft,
+  type BrandFault,
+  type Brands,
+  createBrands,
+  describeChange,
+} from './brand.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
 export type ClientWithSecrets = ClientRow & { readonly secrets: readonly ClientSecretRow[] };
 

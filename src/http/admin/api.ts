@@ -7,6 +7,7 @@ import Router from '@koa/router';
 import type { z } from 'zod';
 import { type Administrator, type AdminScope, mayAdminister } from '../../domain/access/index.js';
 import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
+import type { BrandClient } from '../../flows/brand-client.js';
 import type { ChangeStatus, ChangeStatusResult } from '../../flows/change-status.js';
 import type { RevokeAccess } from '../../flows/revoke-access.js';
 import type { UnlockAccount } from '../../flows/unlock-account.js';
@@ -14,7 +15,8 @@ import { AppError } from '../../kernel/errors.js';
 import { isId } from '../../kernel/ids.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
 import { ADMIN_LIMIT } from '../middleware/limits.js';
-import { revocationBody, statusBody } from './bodies.js';
+import { brandBody, revocationBody, statusBody } from './bodies.js';
+import { brandDraft, presentBrand } from './brand.js';
 import { openApiDocument } from './openapi.js';
 
 export type AdminParts = {
@@ -24,6 +26,7 @@ export type AdminParts = {
   readonly unlockAccount: UnlockAccount;
   readonly changeAccountStatus: ChangeStatus;
   readonly changeClientStatus: ChangeStatus;
+  readonly brandClient: BrandClient;
 };
 
 export function adminRoutes(parts: AdminParts): Router<RequestState> {
@@ -118,6 +121,23 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
         origin: originOf(ctx),
       }),
     );
+  });
+
+  router.put('/clients/:id/brand', json, async (ctx) => {
+    const administrator = await administratorOf(ctx, 'clients:write');
+    const clientId = String(ctx.params.id);
+    const draft = brandDraft(parseBody(ctx, brandBody));
+    const origin = originOf(ctx);
+    ctx.body = presentBrand(await parts.brandClient({ administrator, clientId, draft, origin }));
+  });
+
+  router.delete('/clients/:id/brand', async (ctx) => {
+    const administrator = await administratorOf(ctx, 'clients:write');
+    const clientId = String(ctx.params.id);
+    const draft = { accent: null, surface: null, logo: null };
+    const origin = originOf(ctx);
+    presentBrand(await parts.brandClient({ administrator, clientId, draft, origin }));
+    ctx.status = 204;
   });
 
   return router;

@@ -1,5 +1,6 @@
 /** The request bodies of the admin API: what is accepted, and what its description says. */
 import { z } from 'zod';
+import { logoTypes } from '../../domain/clients/index.js';
 import { revocable } from '../../flows/revoke-access.js';
 
 const reason = z.string().trim().min(1).max(500);
@@ -13,3 +14,18 @@ export const statusBody = z.strictObject({
   status: z.enum(['active', 'disabled']),
   reason: reason.optional(),
 });
+
+const colour = z.string().regex(/^#[0-9a-fA-F]{6}$/, 'A colour as #rrggbb');
+
+export const brandBody = z.strictObject({
+  accent: colour.nullish(),
+  surface: colour.nullish(),
+  logo: z
+    .strictObject({
+      mediaType: z.enum(logoTypes),
+      // What is inside is judged later; this only has to be bytes.
+      data: z.base64().min(1),
+    })
+    .nullish(),
+});
+export type BrandBody = z.infer<typeof brandBody>;

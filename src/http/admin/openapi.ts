@@ -1,6 +1,6 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
-import { revocationBody, statusBody } from './bodies.js';
+import { brandBody, revocationBody, statusBody } from './bodies.js';
 
 const problem = {
   type: 'object',
@@ -77,6 +77,27 @@ const statusAnswer = json('The new status', {
   properties: { id: { type: 'string' }, status: { enum: ['active', 'disabled'] } },
 });
 
+const nullable = (type: string) => ({ type: [type, 'null'] });
+const brandAnswer = json('The brand, and what had to be done to its colours', {
+  type: 'object',
+  required: ['accent', 'surface', 'logo', 'shown', 'notes'],
+  properties: {
+    accent: nullable('string'),
+    surface: nullable('string'),
+    logo: {
+      ...nullable('object'),
+      properties: {
+        href: { type: 'string', format: 'uri-reference' },
+        mediaType: { type: 'string' },
+        width: { type: 'integer' },
+        height: { type: 'integer' },
+      },
+    },
+    shown: { ...nullable('object'), description: 'The colours of each theme, as pages have them' },
+    notes: { type: 'array', items: { type: 'string' } },
+  },
+});
+
 /** The document served at `/admin/api/v1/openapi.json`. */
 export function openApiDocument(issuer: string): object {
   return {
@@ -127,6 +148,21 @@ export function openApiDocument(issuer: string): object {
           scope: 'clients:write',
           body: statusBody,
           success: statusAnswer,
+        }),
+      },
+      '/clients/{id}/brand': {
+        put: operation({
+          id: 'brandClient',
+          summary: 'Give a client’s pages a logo and colours; what is left out is taken away',
+          scope: 'clients:write',
+          body: brandBody,
+          success: brandAnswer,
+        }),
+        delete: operation({
+          id: 'unbrandClient',
+          summary: 'Take the logo and the colours of a client’s pages away',
+          scope: 'clients:write',
+          success: { description: 'The pages look as they do without a brand' },
         }),
       },
     },

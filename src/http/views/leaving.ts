@@ -1,16 +1,17 @@
 /** On the way out: signing out, and the form that takes a person back to the client. */
 import { formTarget, webLink } from '../links.js';
-import { brandOf, type PageProps, plainName, render } from './render.js';
+import { brandOf, type ClientBrand, type PageProps, plainName, render } from './render.js';
 
 export function signOutPage(
   props: PageProps & {
     readonly clientName?: string | undefined;
+    readonly look?: Pick<ClientBrand, 'logo' | 'palette'> | undefined;
     /** Trusted: the protocol host's own form with its hidden xsrf field, shown unescaped. */
     readonly formHtml: string;
     readonly formId: string;
   },
 ): string {
-  const brand = props.clientName ? brandOf({ name: props.clientName }) : undefined;
+  const brand = props.clientName ? brandOf({ ...props.look, name: props.clientName }) : undefined;
   return render('signin/sign-out', props, {
     brand,
     clientName: brand?.name,

@@ -1,6 +1,7 @@
 /** What all pages share: the template engine, the assets and the client they stand for. */
 import { fileURLToPath } from 'node:url';
 import { Eta } from 'eta';
+import type { Palette, ThemeColours } from '../../domain/clients/index.js';
 import { assetUrl } from '../assets.js';
 import { httpsLink, localPath } from '../links.js';
 
@@ -26,7 +27,11 @@ export function render(template: string, { nonce }: PageProps, data: object): st
 /** What a page shows of the application that sent the person here. */
 export type ClientBrand = {
   readonly name: string;
-  readonly logoUri?: string | undefined;
+  /** Never the client's own address: a picture from elsewhere would tell who signs in when. */
+  readonly logo?:
+    | { readonly href: string; readonly width: number; readonly height: number }
+    | undefined;
+  readonly palette?: Palette | undefined;
   readonly policyUri?: string | undefined;
   readonly tosUri?: string | undefined;
 };
@@ -45,11 +50,31 @@ export function brandOf(client: ClientBrand) {
   const name = plainName(client.name);
   const letter = name.match(/[\p{L}\p{N}]/u);
   const [first] = graphemes.segment(letter ? name.slice(letter.index) : name);
+  const href = localPath(client.logo?.href);
   return {
     name,
     monogram: first?.segment.toUpperCase() ?? '',
-    logo: localPath(client.logoUri),
+    logo: client.logo && href ? { ...client.logo, href } : undefined,
+    css: client.palette && cssOf(client.palette),
   };
+}
+
+/**
+ * The stylesheet's variables once more, in the client's colours. Goes into a style element with
+ * the nonce, unescaped: so whatever is not plainly a colour is left out here, although nothing
+ * else was ever stored ("</style>" in a colour would end the element).
+ */
+function cssOf({ light, dark }: Palette): string {
+  const set = (colours: ThemeColours) =>
+    Object.entries(colours)
+      .filter(([name, value]) => /^[a-z-]+$/.test(name) && /^#(?:[0-9a-f]{2}){3,4}$/.test(value))
+      .map(([name, value]) => `--${name}:${value}`)
+      .join(';');
+  return [
+    `:root{${set(light)}}`,
+    `:root[data-theme="dark"]{${set(dark)}}`,
+    `@media (prefers-color-scheme:dark){:root:not([data-theme="light"]){${set(dark)}}}`,
+  ].join('');
 }
 
 export function linksOf(client: ClientBrand) {

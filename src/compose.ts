@@ -33,6 +33,7 @@ import { createEnsureAccountClient } from './flows/ensure-account-client.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
+import { createResetSecondFactor } from './flows/reset-second-factor.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
@@ -133,6 +134,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
     answerConsent: createAnswerConsent(given),
     revokeAccess: createRevokeAccess(given),
     unlockAccount: createUnlockAccount(given),
+    resetSecondFactor: createResetSecondFactor({ ...given, clock }),
     changeAccountStatus: createChangeAccountStatus(given),
     changeClientStatus: createChangeClientStatus(given),
     authorizeAdministrator: createAuthorizeAdministrator(given),

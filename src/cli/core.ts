@@ -6,6 +6,7 @@ import type { CreateResourceServer } from '../flows/create-resource-server.js';
 import type { Domain } from '../flows/domain.js';
 import type { IssueClientSecret } from '../flows/issue-client-secret.js';
 import type { RegisterClient } from '../flows/register-client.js';
+import type { ResetSecondFactor } from '../flows/reset-second-factor.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
 import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
 import type { UnlockAccount } from '../flows/unlock-account.js';
@@ -20,6 +21,7 @@ export type CliCore = {
     readonly brandClient: BrandClient;
     readonly revokeAccess: RevokeAccess;
     readonly unlockAccount: UnlockAccount;
+    readonly resetSecondFactor: ResetSecondFactor;
     readonly registerClient: RegisterClient;
     readonly issueClientSecret: IssueClientSecret;
     readonly createResourceServer: CreateResourceServer;

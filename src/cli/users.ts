@@ -165,6 +165,38 @@ const revoke: Command = {
   },
 };
 
+const resetSecondFactor: Command = {
+  name: 'users reset-second-factor',
+  usage: '<id or e-mail> [--reason <text>]',
+  summary: 'Take a lost authenticator app away; everything signed in ends, the owner is told',
+  options: [
+    { flag: '--reason <text>', meaning: 'Why, and how you know who asks; kept in the audit log' },
+    { flag: '--json', meaning: 'Machine-readable output' },
+  ],
+  prepare(args) {
+    const { values, positionals } = readArguments(
+      args,
+      { reason: { type: 'string' } },
+      { min: 1, max: 1, what: WHO },
+    );
+    return async (core) => {
+      const accountId = await accountIdOf(core, positionals[0] ?? '');
+      if (!accountId) return failed('There is no such account');
+      const result = await core.flows.resetSecondFactor({
+        administrator: operator,
+        accountId,
+        reason: values.reason ?? '',
+        origin: {},
+      });
+      if (result.kind === 'none') return failed('The account has no authenticator app');
+      return done(
+        { id: accountId },
+        `${accountId} has no second factor any more; staff set one up at the next sign-in`,
+      );
+    };
+  },
+};
+
 const unlock: Command = {
   name: 'users unlock',
   usage: '<id or e-mail>',
@@ -187,4 +219,5 @@ export const userCommands: readonly Command[] = [
   statusCommand('users enable', 'active', 'Enable a disabled account again'),
   revoke,
   unlock,
+  resetSecondFactor,
 ];

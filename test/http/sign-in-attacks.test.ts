@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { authorizeUrl, command, post, redemption, register } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
-import { type Browser, demoClient, follow, type Reply } from '../support/shopper.js';
+import { adminToken, type Browser, demoClient, follow, type Reply } from '../support/shopper.js';
 import {
   browserAt,
   codeOf,
@@ -198,6 +198,46 @@ describe('somebody who guessed the password of an account with an app', () => {
     page = await sendForm(home, page, 'saved', { saved: 'yes' });
     expect(page.status).toBe(303);
     expect(await people.domain.risk.listDevices(mara.id)).toHaveLength(1);
+  });
+});
+
+describe('a lost second factor', () => {
+  test('is taken away by an administrator, and everybody has to come in again', async () => {
+    const mara = await people.add({ app: true });
+    const home = newBrowser();
+    await logIn(home, mara, {}, { remember: 'yes' });
+    const reset = async (authorization?: string, body: object = { reason: 'phone lost' }) =>
+      fetch(`${server.issuer}/admin/api/v1/users/${mara.id}/second-factor-resets`, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(authorization ? { authorization } : {}),
+        },
+        body: JSON.stringify(body),
+      });
+    const admin = `Bearer ${await adminToken(server)}`;
+    expect((await reset()).status).toBe(401);
+    expect((await reset(admin, {})).status).toBe(422);
+    expect(await (await reset(admin)).json()).toEqual({ removed: true });
+    const silent = await home.get(authorizeUrl({ prompt: 'none' }));
+    expect(new URL(silent.location ?? '').searchParams.get('error')).toBe('login_required');
+    expect(await people.domain.risk.listDevices(mara.id)).toEqual([]);
+    expect((await enter(newBrowser(), mara)).status).toBe(303);
+    expect(await recorded('second_factor_removed', mara)).toHaveLength(1);
+    await expect
+      .poll(() => subjectsTo(mara), { timeout: 15_000 })
+      .toContainEqual(expect.stringContaining('second step was removed'));
+    expect(await (await reset(admin)).json()).toEqual({ removed: false });
+  });
+
+  test('is taken away on the command line, for staff as well, who then set up a new one', async () => {
+    const otto = await people.add({ app: true, staff: true });
+    await command(server, 'users', 'reset-second-factor', otto.email, '--reason', 'phone lost');
+    const again = await server.cli(['users', 'reset-second-factor', otto.email]);
+    expect([again.code, again.stderr]).toEqual([1, 'The account has no authenticator app\n']);
+    const browser = newBrowser();
+    const page = await follow(browser, server, await enter(browser, otto));
+    expect(page.body).toMatch(/data-copy="[A-Z2-7]{32}"/);
   });
 });
 

@@ -7,6 +7,7 @@
 import type { Clock } from '../../kernel/clock.js';
 import type { Domain, FlowParts } from '../domain.js';
 import type { Visitor } from '../sign-in/index.js';
+import { deviceOf } from '../sign-in/next-page.js';
 import type { Owner } from './owner.js';
 
 /** Long enough to fetch a phone, and for codes to be written down. */
@@ -136,6 +137,9 @@ export function createManageSecondFactor(
           const counted = await tx.attempts.countWrongCode(workId);
           return counted.kind === 'void' ? 'void' : 'wrong-code';
         }
+        // Browsers that were here before have not proven it; each would also bring ten more
+        // guesses at its codes.
+        await tx.risk.revokeOtherDevices(accountId, (await deviceOf(tx, visitor, accountId))?.id);
         const codes = await tx.credentials.replaceRecoveryCodes(accountId);
         await tx.attempts.keepRecoveryCodes(workId, codes);
         await tell(tx, owner, visitor, 'added');

@@ -9,13 +9,14 @@ import { type Administrator, type AdminScope, mayAdminister } from '../../domain
 import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
 import type { BrandClient } from '../../flows/brand-client.js';
 import type { ChangeStatus, ChangeStatusResult } from '../../flows/change-status.js';
+import type { ResetSecondFactor } from '../../flows/reset-second-factor.js';
 import type { RevokeAccess } from '../../flows/revoke-access.js';
 import type { UnlockAccount } from '../../flows/unlock-account.js';
 import { AppError } from '../../kernel/errors.js';
 import { isId } from '../../kernel/ids.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
 import { ADMIN_LIMIT } from '../middleware/limits.js';
-import { brandBody, revocationBody, statusBody } from './bodies.js';
+import { brandBody, reasonBody, revocationBody, statusBody } from './bodies.js';
 import { brandDraft, presentBrand } from './brand.js';
 import { openApiDocument } from './openapi.js';
 
@@ -24,6 +25,7 @@ export type AdminParts = {
   readonly authorizeAdministrator: AuthorizeAdministrator;
   readonly revokeAccess: RevokeAccess;
   readonly unlockAccount: UnlockAccount;
+  readonly resetSecondFactor: ResetSecondFactor;
   readonly changeAccountStatus: ChangeStatus;
   readonly changeClientStatus: ChangeStatus;
   readonly brandClient: BrandClient;
@@ -87,6 +89,17 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
     if (result.kind === 'not-found') throw new AppError('not_found');
     if (result.kind === 'forbidden') throw new AppError('forbidden');
     ctx.status = 204;
+  });
+
+  router.post('/users/:id/second-factor-resets', json, async (ctx) => {
+    const administrator = await administratorOf(ctx, 'users:write');
+    const accountId = idOf(ctx);
+    const { reason } = parseBody(ctx, reasonBody);
+    const origin = originOf(ctx);
+    const result = await parts.resetSecondFactor({ administrator, accountId, reason, origin });
+    if (result.kind === 'not-found') throw new AppError('not_found');
+    if (result.kind === 'forbidden') throw new AppError('forbidden');
+    ctx.body = { removed: result.kind === 'reset' };
   });
 
   router.patch('/users/:id', json, async (ctx) => {

@@ -5,6 +5,8 @@ import { revocable } from '../../flows/revoke-access.js';
 
 const reason = z.string().trim().min(1).max(500);
 
+export const reasonBody = z.strictObject({ reason });
+
 export const revocationBody = z.strictObject({
   what: z.array(z.enum(revocable)).min(1).max(revocable.length),
   reason,

@@ -1,6 +1,6 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
-import { brandBody, revocationBody, statusBody } from './bodies.js';
+import { brandBody, reasonBody, revocationBody, statusBody } from './bodies.js';
 
 const problem = {
   type: 'object',
@@ -130,6 +130,19 @@ export function openApiDocument(issuer: string): object {
           summary: 'Open the lock of an account after too many wrong passwords or codes',
           scope: 'users:write',
           success: { description: 'The next guess is the first one again' },
+        }),
+      },
+      '/users/{id}/second-factor-resets': {
+        post: operation({
+          id: 'resetSecondFactor',
+          summary: 'Take a lost authenticator app away; everything that is signed in ends',
+          scope: 'users:write',
+          body: reasonBody,
+          success: json('Whether there was one', {
+            type: 'object',
+            required: ['removed'],
+            properties: { removed: { type: 'boolean' } },
+          }),
         }),
       },
       '/users/{id}': {

@@ -311,7 +311,7 @@ describe('forms', () => {
     const back = await mara.answer(late);
     expect([heading(back), notice(back)]).toEqual([
       'Change your password',
-      expect.stringContaining('nothing was changed'),
+      expect.stringContaining('nothing was changed yet'),
     ]);
   });
 

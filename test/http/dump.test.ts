@@ -74,6 +74,13 @@ async function liveADay() {
   keep('a userinfo token', userinfo.json.access_token);
   keepCookies('a shopper later', first.browser);
 
+  const account = await follow(first.browser, server, await first.browser.get('/account'));
+  keepCookies('a shopper at the account pages', first.browser);
+  keep('a form token', account.body.match(/name="csrf" value="([^"]+)"/)?.[1]);
+  const enrolling = '/account/authenticators/app';
+  const app = await follow(first.browser, server, await first.browser.get(enrolling));
+  keep('a key that was shown', app.body.match(/data-copy="([A-Z2-7]{32})"/)?.[1]);
+
   // Half way through: the password is right, the next page was never opened.
   const undecided = openBrowser(server);
   const hint = 'somebody.curious@private.example';

@@ -78,6 +78,7 @@ async function somebodysLife() {
   const plain = await freshCode(server, { scope: 'openid email' }, { browser });
   const userinfo = await post(server, '/oauth2/token', redemption(plain.code));
   const { code: unused } = await freshCode(server, {}, { browser });
+  const account = await follow(browser, server, await browser.get('/account/password'));
   const visitor = openBrowser(server);
   const page = await follow(visitor, server, await visitor.get(authorizeUrl()));
   return {
@@ -88,6 +89,7 @@ async function somebodysLife() {
     unused,
     visitor,
     form: { action: formAction(page.body, 'password'), csrf: hiddenField(page.body, 'csrf') },
+    account: { csrf: hiddenField(account.body, 'csrf') },
     admin: await adminToken(server),
   };
 }
@@ -151,6 +153,14 @@ const errands = (): Record<string, () => Promise<WireReply>> => {
     'sign-in page': () => send(life.form.action.replace('/login', ''), signIn),
     'sign-in': () => send(life.form.action, signIn, login),
     'log-out': () => send('/oauth2/logout', { ...page, cookie: cookies(life.browser) }),
+    'account page': () => send('/account', { ...page, cookie: cookies(life.browser) }),
+    'account page of a stranger': () => send('/account', page),
+    'change of password': () =>
+      send(
+        '/account/password',
+        { ...page, cookie: cookies(life.browser) },
+        { csrf: life.account.csrf, current_password: user.password, new_password: 'x' },
+      ),
     'admin API': () =>
       send(
         '/admin/api/v1/users/00000000-0000-4000-8000-000000000000/revocations',
@@ -216,6 +226,8 @@ const expectRecovery = async () => {
   expect((await errands().code?.())?.status).toBe(200);
   expect((await errands().refresh?.())?.status).toBe(200);
   expect((await errands()['sign-in']?.())?.status).toBe(303);
+  expect((await errands()['account page']?.())?.status).toBe(200);
+  expect((await errands()['change of password']?.())?.status).toBe(422);
   expect((await errands()['token for a wrong secret']?.())?.status).toBe(401);
   life = await somebodysLife();
 };

@@ -5,6 +5,12 @@ import Koa from 'koa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { assetUrl, serveAssets } from '../../src/http/assets.js';
 import {
+  accountAppPage,
+  accountCodesPage,
+  accountDeviceQuestionPage,
+  accountDevicesPage,
+  accountOverviewPage,
+  accountPasswordPage,
   codePage,
   consentPage,
   continuePage,
@@ -23,6 +29,16 @@ import { pageNonce, pageStates } from '../support/page-states.js';
 const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>{{x}}<%= 1 %>`;
 const client = { name: hostile, policyUri: hostile, tosUri: hostile };
 const forms = { action: '/signin/a', cancelAction: '/signin/a/cancel', csrf: hostile };
+
+const owned = { person: { name: hostile, email: hostile }, csrf: hostile };
+const hostileDevice = {
+  id: 'a',
+  label: hostile,
+  createdAt: new Date(0),
+  lastSeenAt: new Date(0),
+  here: false,
+  trustedUntil: undefined,
+};
 
 const hostilePages: Record<string, string> = {
   'sign-in': signInPage({ client, ...forms, login: hostile, problem: 'rejected' }),
@@ -65,6 +81,50 @@ const hostilePages: Record<string, string> = {
     required: false,
   }),
   'recovery codes': recoveryCodesPage({ client, ...forms, codes: [hostile, hostile] }),
+  'account overview': accountOverviewPage({
+    ...owned,
+    section: 'overview',
+    passwordChangedAt: undefined,
+    secondFactorSince: undefined,
+    recoveryCodesLeft: 0,
+    devices: 0,
+  }),
+  'account password': accountPasswordPage({
+    ...owned,
+    section: 'password',
+    action: '/a',
+    minLength: 12,
+    changedAt: undefined,
+    problem: { kind: 'refused', reasons: [hostile] },
+  }),
+  'account app': accountAppPage({
+    ...owned,
+    section: 'second-step',
+    action: '/a',
+    qrSvg: '<svg></svg>',
+    secret: hostile,
+    otpauthUri: `otpauth://totp/${hostile}`,
+    accountName: hostile,
+    replaces: true,
+  }),
+  'account codes': accountCodesPage({
+    ...owned,
+    section: 'second-step',
+    action: '/a',
+    codes: [hostile],
+    host: hostile,
+  }),
+  'account devices': accountDevicesPage({
+    ...owned,
+    section: 'devices',
+    devices: [hostileDevice],
+  }),
+  'account device': accountDeviceQuestionPage({
+    ...owned,
+    section: 'devices',
+    action: '/a',
+    question: { kind: 'forget', device: hostileDevice },
+  }),
   consent: consentPage({
     client,
     ...forms,
@@ -263,7 +323,7 @@ describe('every page', () => {
       if (tag === 'img') expect(attributes.get('src')).toMatch(/^\/(?!\/)/);
       if (tag === 'a')
         expect(attributes.get('href')).toMatch(
-          /^(https:\/\/|http:\/\/localhost|\/|otpauth:\/\/totp\/|data:text\/plain;)/,
+          /^(https:\/\/|http:\/\/localhost|\/|#content$|otpauth:\/\/totp\/|data:text\/plain;)/,
         );
       if (tag === 'a' && /^http/.test(attributes.get('href') ?? '')) {
         expect(attributes.get('rel')).toBe('noreferrer');

@@ -24,6 +24,15 @@ const signedOutPage = nonced(views.signedOutPage);
 const continuePage = nonced(views.continuePage);
 const errorPage = nonced(views.errorPage);
 const homePage = nonced(views.homePage);
+const overviewPage = nonced(views.accountOverviewPage);
+const passwordPage = nonced(views.accountPasswordPage);
+const secondStepPage = nonced(views.accountSecondStepPage);
+const secondStepQuestionPage = nonced(views.accountSecondStepQuestionPage);
+const appPage = nonced(views.accountAppPage);
+const accountCodesPage = nonced(views.accountCodesPage);
+const devicesPage = nonced(views.accountDevicesPage);
+const deviceQuestionPage = nonced(views.accountDeviceQuestionPage);
+const asidePage = nonced(views.accountAsidePage);
 
 const client = {
   name: 'Alder & Oak',
@@ -117,6 +126,163 @@ const logoutForm = {
   formHtml:
     '<form id="op.logoutForm" method="post" action="/oauth2/logout/confirm"><input type="hidden" name="xsrf" value="p9"/></form>',
   formId: 'op.logoutForm',
+};
+
+const mara = {
+  person: { name: 'Mara Fernhill', email: 'mara@fernhill.example' },
+  csrf: 'k2Jx0Yw1',
+} as const;
+const password = {
+  ...mara,
+  section: 'password',
+  action: '/account/password',
+  minLength: 12,
+  changedAt: new Date('2026-03-08T10:00:00Z'),
+} as const;
+const secondStep = { ...mara, section: 'second-step' } as const;
+const device = {
+  id: '6f3b0c54-5a7e-4f0e-9f57-1d4f1b6f3a10',
+  label: 'Firefox on Windows',
+  createdAt: new Date('2026-02-14T08:30:00Z'),
+  lastSeenAt: new Date('2026-11-22T09:12:00Z'),
+  here: true,
+  trustedUntil: new Date('2026-12-20T09:12:00Z'),
+};
+const phone = {
+  ...device,
+  id: '0c2f7f50-6f0b-4b55-8f6c-7f1a3f0f9b21',
+  label: 'Safari on iPhone',
+  lastSeenAt: new Date('2026-11-19T18:40:00Z'),
+  here: false,
+  trustedUntil: undefined,
+};
+const laptop = {
+  ...phone,
+  id: '3a9d5c18-0f37-4a4e-bd0a-54c3cf5d2b7e',
+  label: 'Samsung Internet on Android',
+  lastSeenAt: new Date('2026-09-02T06:05:00Z'),
+};
+const devices = { ...mara, section: 'devices' } as const;
+
+const accountStates: Readonly<Record<string, string>> = {
+  'account-overview': overviewPage({
+    ...mara,
+    section: 'overview',
+    passwordChangedAt: password.changedAt,
+    secondFactorSince: new Date('2026-04-02T12:00:00Z'),
+    recoveryCodesLeft: 8,
+    devices: 3,
+  }),
+  'account-overview-new': overviewPage({
+    section: 'overview',
+    person: { name: undefined, email: 'a.rather.long.address.of.somebody@mail.fernhill.example' },
+    csrf: mara.csrf,
+    notice: 'password-changed',
+    passwordChangedAt: new Date('2026-11-22T09:12:00Z'),
+    secondFactorSince: undefined,
+    recoveryCodesLeft: 0,
+    devices: 1,
+  }),
+  'account-password': passwordPage(password),
+  'account-password-wrong': passwordPage({ ...password, problem: { kind: 'wrong-password' } }),
+  'account-password-refused': passwordPage({
+    ...password,
+    problem: {
+      kind: 'refused',
+      reasons: [
+        'The password must have at least 12 characters.',
+        'The password must not contain your name, your e-mail address or the name of the shop.',
+      ],
+    },
+  }),
+  'account-password-locked': passwordPage({
+    ...password,
+    problem: { kind: 'locked', retryAfterSeconds: 1650, opensAt: '14:32 UTC' },
+  }),
+  'account-password-busy': passwordPage({ ...password, problem: { kind: 'overloaded' } }),
+  'account-second-step': secondStepPage({
+    ...secondStep,
+    since: new Date('2026-04-02T12:00:00Z'),
+    codesLeft: 8,
+    required: false,
+    codesWaiting: true,
+  }),
+  'account-second-step-off': secondStepPage({
+    ...secondStep,
+    notice: 'app-removed',
+    since: undefined,
+    codesLeft: 0,
+    required: false,
+    codesWaiting: false,
+  }),
+  'account-second-step-staff': secondStepPage({
+    ...secondStep,
+    since: new Date('2026-04-02T12:00:00Z'),
+    codesLeft: 0,
+    required: true,
+    codesWaiting: false,
+  }),
+  'account-app': appPage({
+    ...enrol,
+    ...secondStep,
+    action: '/account/authenticators/app',
+    replaces: false,
+  }),
+  'account-app-wrong': appPage({
+    ...enrol,
+    ...secondStep,
+    action: '/account/authenticators/app',
+    replaces: true,
+    problem: 'wrong-code',
+  }),
+  'account-codes': accountCodesPage({
+    ...secondStep,
+    notice: 'app-added',
+    action: '/account/recovery-codes',
+    codes: recoveryCodes.codes,
+    host: 'id.alder-oak.example',
+  }),
+  'account-codes-not-saved': accountCodesPage({
+    ...secondStep,
+    action: '/account/recovery-codes',
+    codes: recoveryCodes.codes,
+    host: 'id.alder-oak.example',
+    problem: 'not-saved',
+  }),
+  'account-remove-app': secondStepQuestionPage({
+    ...secondStep,
+    action: '/account/authenticators/remove',
+    question: 'remove-app',
+    codesLeft: 8,
+  }),
+  'account-new-codes': secondStepQuestionPage({
+    ...secondStep,
+    action: '/account/recovery-codes/new',
+    question: 'new-codes',
+    codesLeft: 1,
+  }),
+  'account-devices': devicesPage({ ...devices, devices: [device, phone, laptop] }),
+  'account-devices-none': devicesPage({ ...devices, notice: 'device-forgotten', devices: [] }),
+  'account-forget': deviceQuestionPage({
+    ...devices,
+    action: `/account/devices/${phone.id}/forget`,
+    question: { kind: 'forget', device: phone },
+  }),
+  'account-ask-again': deviceQuestionPage({
+    ...devices,
+    action: `/account/devices/${device.id}/ask-again`,
+    question: { kind: 'distrust', device },
+  }),
+  'account-forget-others': deviceQuestionPage({
+    ...devices,
+    notice: 'again',
+    action: '/account/devices/others',
+    question: { kind: 'forget-others', count: 2 },
+  }),
+  'account-aside-cancelled': asidePage({ reason: 'cancelled' }),
+  'account-aside-lost': asidePage({ reason: 'lost' }),
+  'account-aside-unmet': asidePage({ reason: 'unmet' }),
+  'account-aside-closed': asidePage({ reason: 'closed' }),
 };
 
 export const pageStates: Readonly<Record<string, string>> = {
@@ -272,4 +438,5 @@ export const pageStates: Readonly<Record<string, string>> = {
       { label: 'Administrator', login: 'admin@demo-shop.example', password: 'Bx2r-gN8m-q7Tv' },
     ],
   }),
+  ...accountStates,
 };

@@ -723,7 +723,7 @@ describe('pages', () => {
 
   test('whatever came in with a request is text on the page', async () => {
     const { page } = await atLogin({ login_hint: EVIL });
-    expect(page.body).not.toContain('<img');
+    expect(page.body).not.toContain('<img src=x');
     expect(page.body).toContain('&lt;img src=x');
     const browser = openBrowser(server);
     const rejected = await submitLogin(
@@ -735,7 +735,7 @@ describe('pages', () => {
       },
     );
     expect(rejected.status).toBe(422);
-    expect(rejected.body).not.toContain('<img');
+    expect(rejected.body).not.toContain('<img src=x');
     const errors = [
       await openBrowser(server).get(authorizeUrl({ client_id: EVIL })),
       await openBrowser(server).get(authorizeUrl({ redirect_uri: `https://x/${EVIL}` })),
@@ -747,7 +747,7 @@ describe('pages', () => {
     ];
     for (const { body, status } of errors) {
       expect(status).toBeGreaterThanOrEqual(400);
-      expect(body).not.toContain('<img');
+      expect(body).not.toContain('<img src=x');
     }
   });
 

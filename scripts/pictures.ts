@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContextOptions } from 'playwright-core';
+import { demoBrand } from '../src/flows/demo-brand.js';
 import { launchBrowser } from '../test/support/chromium.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -42,18 +43,27 @@ async function start(args: string[], env: Record<string, string>): Promise<Child
 }
 
 /** The demo's own client is registered for port 4000, which somebody may be using. */
-function registerStorefront(port: number, env: Record<string, string>): void {
-  const registered = spawnSync(
-    process.execPath,
-    [
-      ...['dist/main.js', 'clients', 'create', 'pictures-storefront', '--name', 'Alder & Oak'],
-      ...['--auth', 'none', '--first-party', '--scope', 'openid profile email offline_access'],
-      ...['--redirect-uri', `http://localhost:${port}/callback`],
-      ...['--allow', 'https://api.demo-shop.example/orders=orders:read'],
-    ],
-    { cwd: root, env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'inherit'] },
+async function registerStorefront(port: number, env: Record<string, string>): Promise<void> {
+  const latchkey = (...args: string[]) => {
+    const run = spawnSync(process.execPath, ['dist/main.js', ...args], {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    if (run.status !== 0) throw new Error('the storefront could not be registered');
+  };
+  latchkey(
+    ...['clients', 'create', 'pictures-storefront', '--name', 'Alder & Oak'],
+    ...['--auth', 'none', '--first-party', '--scope', 'openid profile email offline_access'],
+    ...['--redirect-uri', `http://localhost:${port}/callback`],
+    ...['--allow', 'https://api.demo-shop.example/orders=orders:read'],
   );
-  if (registered.status !== 0) throw new Error('the storefront could not be registered');
+  const logo = join(dataDir, 'logo.svg');
+  await writeFile(logo, demoBrand.logo?.bytes ?? '');
+  latchkey(
+    ...['clients', 'brand', 'pictures-storefront', '--logo', logo],
+    ...['--accent', demoBrand.accent ?? ''],
+  );
 }
 
 async function freePort(): Promise<number> {
@@ -116,7 +126,7 @@ const stoppers: (() => Promise<void>)[] = [() => rm(dataDir, { recursive: true, 
 try {
   const server = await start(['dist/main.js', 'start'], serverEnv);
   stoppers.push(() => stop(server));
-  registerStorefront(shopPort, serverEnv);
+  await registerStorefront(shopPort, serverEnv);
   const shop = await start(['--import', 'tsx', 'examples/storefront/main.ts'], {
     PORT: String(shopPort),
     DEMO_FILE: join(dataDir, 'demo.json'),

@@ -18,6 +18,11 @@ export type ScopeRow = {
   readonly maxAgeSeconds?: number | null;
 };
 
+export type ScopeDemand = {
+  readonly requiredAcr: string | null;
+  readonly maxAgeSeconds: number | null;
+};
+
 export function accessStore(db: Db) {
   return {
     async findResourceServer(indicator: string): Promise<ResourceServerRow | undefined> {
@@ -39,6 +44,15 @@ export function accessStore(db: Db) {
       await db.resourceServer.create({
         data: { ...row, scopes: { create: row.scopes.map((scope) => ({ ...scope })) } },
       });
+    },
+
+    /** False when there is no such scope. */
+    async setDemand(indicator: string, scope: string, demand: ScopeDemand): Promise<boolean> {
+      const { count } = await db.resourceScope.updateMany({
+        where: { name: scope, resourceServer: { indicator } },
+        data: demand,
+      });
+      return count > 0;
     },
 
     async linkClient(resourceServerId: string, clientId: string): Promise<void> {

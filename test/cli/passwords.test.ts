@@ -47,10 +47,13 @@ describe('the name of the shop', () => {
       ...['--redirect-uri', 'https://quince.example/cb'],
     );
     expect(await createAccount(`${GOOD} Quince & Fig`)).toMatchObject({ kind: 'created' });
-    for (const id of ['demo-storefront', 'demo-storefront-bff']) {
+    expect(await createAccount(`${GOOD} Alder & Oak`)).toEqual(refused);
+    for (const id of ['demo-storefront', 'demo-storefront-bff', 'latchkey-console']) {
       await shell.json('clients', 'disable', id);
     }
-    expect(await createAccount(`${GOOD} Alder & Oak`)).toMatchObject({ kind: 'created' });
+    for (const name of ['Alder & Oak', 'Quince & Fig', 'Shop automation']) {
+      expect(await createAccount(`${GOOD} ${name}`)).toMatchObject({ kind: 'created' });
+    }
   });
 });
 

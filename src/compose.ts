@@ -25,6 +25,7 @@ import { createAttempts } from './domain/signin/index.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createBrandClient } from './flows/brand-client.js';
+import { createChangeScopeDemand } from './flows/change-scope-demand.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
@@ -144,6 +145,7 @@ export function composeCore(config: Settled, log: Logger, clock: Clock = systemC
     recordTokenReuse: createRecordTokenReuse(given),
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
+    changeScopeDemand: createChangeScopeDemand(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     ensureAccountClient: createEnsureAccountClient(given),
     rotateSigningKeys: createRotateSigningKeys(given),

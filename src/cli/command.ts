@@ -38,7 +38,9 @@ export function readArguments<T extends NonNullable<ParseArgsConfig['options']>>
     return parsed;
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    // The parser explains at length what an operator sees at once.
+    const [said = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw new UsageError(said);
   }
 }
 

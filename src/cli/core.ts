@@ -1,5 +1,6 @@
 /** The command line's view of the program: reads of the domain, and the flows it may start. */
 import type { BrandClient } from '../flows/brand-client.js';
+import type { ChangeScopeDemand } from '../flows/change-scope-demand.js';
 import type { ChangeStatus } from '../flows/change-status.js';
 import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
@@ -25,6 +26,7 @@ export type CliCore = {
     readonly registerClient: RegisterClient;
     readonly issueClientSecret: IssueClientSecret;
     readonly createResourceServer: CreateResourceServer;
+    readonly changeScopeDemand: ChangeScopeDemand;
     readonly rotateSigningKeys: RotateSigningKeys;
   };
 };

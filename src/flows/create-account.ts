@@ -34,9 +34,11 @@ export function createCreateAccount({ domain, transact }: FlowParts): CreateAcco
       faults.push('Only staff carry roles');
     }
     const { name } = input.profile;
+    const [shop] = await domain.clients.listShopNames();
     const weaknesses = await domain.credentials.assessPassword(input.password, {
       email: input.email,
       ...(name ? { name } : {}),
+      ...(shop ? { shop } : {}),
     });
     faults.push(...weaknesses.map(({ message }) => message));
     if (faults.length > 0) return { kind: 'invalid', faults };

@@ -1,6 +1,7 @@
 /** An API is made known: its indicator, its scopes, and what its tokens look like. */
 import type { ResourceServerDraft } from '../domain/access/index.js';
 import type { Actor } from '../domain/audit/index.js';
+import { demandFaults } from './change-scope-demand.js';
 import type { FlowParts } from './domain.js';
 
 export type CreateResourceServerResult =
@@ -30,11 +31,22 @@ export function createCreateResourceServer({ transact }: FlowParts): CreateResou
         details: {
           indicator: draft.indicator,
           scopes: draft.scopes.map((scope) => scope.name).join(' '),
+          ...demandsOf(draft),
         },
       });
       return { kind: 'created' };
     });
   };
+}
+
+/** For the record: which scopes ask something of the log-in, and what. */
+function demandsOf({ scopes }: ResourceServerDraft): { demands?: string } {
+  const demands = scopes.flatMap(({ name, requiredAcr, maxAgeSeconds }) =>
+    requiredAcr || maxAgeSeconds
+      ? [[name, requiredAcr, maxAgeSeconds].filter(Boolean).join(' ')]
+      : [],
+  );
+  return demands.length > 0 ? { demands: demands.join(', ') } : {};
 }
 
 function faultsOf(draft: ResourceServerDraft): string[] {
@@ -48,8 +60,9 @@ function faultsOf(draft: ResourceServerDraft): string[] {
   if (draft.scopes.length === 0) faults.push('At least one scope is required');
   const names = draft.scopes.map((scope) => scope.name);
   if (new Set(names).size !== names.length) faults.push('A scope must not be named twice');
-  for (const name of names) {
-    if (!SCOPE.test(name)) faults.push(`"${name}" is not a scope name`);
+  for (const scope of draft.scopes) {
+    if (!SCOPE.test(scope.name)) faults.push(`"${scope.name}" is not a scope name`);
+    faults.push(...demandFaults(scope.name, scope));
   }
   return faults;
 }

@@ -1,83 +1,39 @@
 /** The command line, as operators and their scripts meet it. */
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
-import { runCommand } from '../../src/cli/index.js';
-import { type Core, composeCore } from '../../src/compose.js';
-import { loadConfig } from '../../src/config/index.js';
-import { Secret } from '../../src/kernel/secret.js';
-import { createLogger } from '../../src/platform/logger.js';
-import { emptyDatabase, type FreshDatabase, freshDatabase } from '../support/database.js';
+import type { Core } from '../../src/compose.js';
+import { type CommandLine, openCommandLine } from '../support/command-line.js';
+import { emptyDatabase } from '../support/database.js';
 import { cleanEnvironment, runLatchkey } from '../support/server.js';
 
 const ORDERS = 'https://api.demo-shop.example/orders';
-const key = () => randomBytes(32).toString('base64');
 
-let database: FreshDatabase;
+let shell: CommandLine;
 let core: Core;
-let env: Record<string, string>;
-/** How often a command came as far as opening the database. */
-let opened = 0;
+let env: Readonly<Record<string, string>>;
+/** How often commands had opened the database before this test. */
+let openedBefore = 0;
 
 beforeAll(async () => {
-  database = await freshDatabase();
-  env = {
-    DATABASE_URL: database.url,
-    LATCHKEY_KEYRING: `test:${key()}`,
-    LATCHKEY_COOKIE_KEYS: `${key()},${key()}`,
-  };
-  const config = loadConfig(env);
-  const { keyring, cookieKeys } = config;
-  if (!keyring || !cookieKeys) throw new Error('no keys');
-  const settled = { ...config, keyring, cookieKeys, databaseUrl: new Secret(database.url) };
-  core = composeCore(settled, createLogger({ level: 'silent', format: 'json' }));
-  await core.hasherReady();
-  await core.flows.ensureSigningKeys();
-  await core.flows.seedDemo();
+  shell = await openCommandLine();
+  ({ core, env } = shell);
 });
 afterAll(async () => {
-  await core.close();
-  await database.drop();
+  await shell.close();
 });
 beforeEach(() => {
-  opened = 0;
+  openedBefore = shell.opened();
 });
 
-type Said = { code: number; lines: string[]; complaints: string[] };
-
-async function latchkey(...argv: string[]): Promise<Said> {
-  const lines: string[] = [];
-  const complaints: string[] = [];
-  const code = await runCommand(argv, {
-    say: (line) => lines.push(...line.split('\n')),
-    complain: (line) => complaints.push(...line.split('\n')),
-    start: () => Promise.reject(new Error('nobody asked for a server')),
-    migrate: async () => [],
-    withCore(work) {
-      opened += 1;
-      return work(core);
-    },
-  });
-  return { code, lines, complaints };
-}
-
-/** The data of a command that must succeed. */
-async function json<T = Record<string, unknown>>(...argv: string[]): Promise<T> {
-  const { code, lines, complaints } = await latchkey(...argv, '--json');
-  expect({ code, complaints }).toEqual({ code: 0, complaints: [] });
-  return JSON.parse(lines.join('\n')) as T;
-}
-
-/** The one line of a command that must fail. */
-async function failure(...argv: string[]): Promise<string> {
-  const { code, lines, complaints } = await latchkey(...argv);
-  expect({ code, lines }).toEqual({ code: 1, lines: [] });
-  expect(complaints).toHaveLength(1);
-  return complaints[0] ?? '';
-}
+const latchkey: CommandLine['run'] = (...argv) => shell.run(...argv);
+const json: CommandLine['json'] = (...argv) => shell.json(...argv);
+const failure: CommandLine['failure'] = (...argv) => shell.failure(...argv);
+const lastEvent: CommandLine['lastEvent'] = () => shell.lastEvent();
+const openedNow = () => shell.opened() - openedBefore;
 
 const newEmail = () => `${randomUUID()}@fernhill.example`;
 const newClientId = () => `client-${randomUUID()}`;
@@ -88,10 +44,6 @@ const newUser = async (...more: string[]) => {
 };
 const checkPassword = async (id: string, password: string) =>
   (await core.domain.credentials.checkPassword(id, password)).kind;
-const lastEvent = async () => {
-  const [row] = await core.postgres.db.auditEvent.findMany({ orderBy: { id: 'desc' }, take: 1 });
-  return row;
-};
 
 const COMMANDS = [
   'users create',
@@ -104,6 +56,9 @@ const COMMANDS = [
   'clients brand',
   'clients disable',
   'clients enable',
+  'resource-servers create',
+  'resource-servers list',
+  'resource-servers require',
   'keys list',
   'keys rotate',
 ];
@@ -113,7 +68,11 @@ describe('help', () => {
     '%s shows every command',
     async (...argv) => {
       const { code, lines, complaints } = await latchkey(...argv);
-      expect({ code, complaints, opened }).toEqual({ code: 0, complaints: [], opened: 0 });
+      expect({ code, complaints, opened: openedNow() }).toEqual({
+        code: 0,
+        complaints: [],
+        opened: 0,
+      });
       for (const name of [...COMMANDS, 'start', 'migrate']) {
         expect(lines.some((line) => line.startsWith(`  ${name} `))).toBe(true);
       }
@@ -122,7 +81,7 @@ describe('help', () => {
 
   test.each(COMMANDS)('%s --help explains itself and does nothing', async (name) => {
     const { code, lines } = await latchkey(...name.split(' '), '--help', '--nonsense');
-    expect({ code, opened }).toEqual({ code: 0, opened: 0 });
+    expect({ code, opened: openedNow() }).toEqual({ code: 0, opened: 0 });
     expect(lines[0]).toContain(`Usage: latchkey ${name}`);
     expect(lines.join('\n')).toContain('--json');
   });
@@ -166,7 +125,7 @@ describe('a command line that is not understood ends with 2, in one line, having
   ];
   test.each(wrong)('%j', async (argv, complaint) => {
     const { code, lines, complaints } = await latchkey(...argv);
-    expect({ code, lines, opened }).toEqual({ code: 2, lines: [], opened: 0 });
+    expect({ code, lines, opened: openedNow() }).toEqual({ code: 2, lines: [], opened: 0 });
     expect(complaints).toHaveLength(1);
     expect(complaints[0]).toMatch(complaint);
   });

@@ -20,7 +20,7 @@ import {
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const LIMIT = 10;
-const ACCOUNTS = 10;
+const ACCOUNTS = 20;
 const BURST = 100;
 
 let first: TestServer;

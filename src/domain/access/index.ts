@@ -6,7 +6,7 @@
  */
 import { newId } from '../../kernel/ids.js';
 import type { Db } from '../../platform/postgres.js';
-import { accessStore, type ResourceServerRow } from './store.js';
+import { accessStore, type ResourceServerRow, type ScopeDemand } from './store.js';
 
 export {
   ACCOUNT_AUDIENCE,
@@ -20,7 +20,7 @@ export {
   type Role,
   roles,
 } from './permissions.js';
-export type { ResourceServerRow as ResourceServer } from './store.js';
+export type { ResourceServerRow as ResourceServer, ScopeDemand } from './store.js';
 
 /** OpenID scopes: they describe the person, not an API (OpenID Connect Core 5.4 and 11). */
 export const identityScopes = ['openid', 'profile', 'email', 'phone', 'offline_access'] as const;
@@ -61,6 +61,10 @@ export function createAccess({ db }: { db: Db }) {
 
     /** Until the transaction ends, nobody else decides whether there is such a resource server. */
     lockIndicator: (indicator: string) => store.lockIndicator(indicator),
+
+    /** What a log-in must have been for a scope, from now on. False: there is no such scope. */
+    setDemand: (indicator: string, scope: string, demand: ScopeDemand): Promise<boolean> =>
+      store.setDemand(indicator, scope, demand),
 
     /** Lets a client speak for a resource server, and so introspect its tokens. */
     linkClient: (resourceServerId: string, clientId: string) =>

@@ -18,6 +18,11 @@ export type ScopeRow = {
   readonly maxAgeSeconds?: number | null;
 };
 
+export type ScopeDemand = {
+  readonly requiredAcr: string | null;
+  readonly maxAgeSeconds: number | null;
+};
+
 export function accessStore(db: Db) {
   return {
     async findResourceServer(indicator: string): Promise<ResourceServerRow | undefined> {
@@ -44,6 +49,15 @@ export function accessStore(db: Db) {
     async lockIndicator(indicator: string): Promise<void> {
       await db.$executeRaw`
         SELECT pg_advisory_xact_lock(hashtextextended('resource-server:' || ${indicator}, 0))`;
+    },
+
+    /** False when there is no such scope. */
+    async setDemand(indicator: string, scope: string, demand: ScopeDemand): Promise<boolean> {
+      const { count } = await db.resourceScope.updateMany({
+        where: { name: scope, resourceServer: { indicator } },
+        data: demand,
+      });
+      return count > 0;
     },
 
     async linkClient(resourceServerId: string, clientId: string): Promise<void> {

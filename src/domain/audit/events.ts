@@ -12,6 +12,7 @@ export const auditEvents = {
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',
   resource_server_created: 'An API was made known.',
+  scope_demand_changed: 'What a scope asks of the log-in behind it was changed.',
   client_secret_issued: 'A client was given a new secret.',
   access_revoked: 'An administrator ended sessions, tokens or credentials of an account.',
   sign_in_succeeded: 'Somebody proved to be the owner of an account.',

@@ -60,6 +60,15 @@ export function clientsStore(db: Db) {
       });
     },
 
+    async listShopNames(): Promise<string[]> {
+      const rows = await db.client.findMany({
+        where: { firstParty: true, status: 'active', NOT: { redirectUris: { isEmpty: true } } },
+        select: { name: true },
+        orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
+      });
+      return [...new Set(rows.map(({ name }) => name))];
+    },
+
     async setStatus(id: string, status: 'active' | 'disabled'): Promise<boolean> {
       const changed = await db.$executeRaw`
         UPDATE clients

@@ -430,7 +430,7 @@ describe('clients brand', () => {
     [['shop', '--colour', '#123456']],
   ])('does not understand %j', async (args) => {
     const { code, lines, complaints } = await latchkey('clients', 'brand', ...args);
-    expect({ code, lines, opened }).toEqual({ code: 2, lines: [], opened: 0 });
+    expect({ code, lines, opened: openedNow() }).toEqual({ code: 2, lines: [], opened: 0 });
     expect(complaints).toHaveLength(1);
     expect(complaints[0]).toContain('latchkey clients brand --help');
   });

@@ -239,6 +239,16 @@ describe('a hostile SVG is refused', () => {
       svg('<style>path{fill:\\75rl(//evil.example)}</style>'),
       /backslash/,
     ],
+    [
+      'a url taken apart by a comment',
+      svg('<style>path{fill:ur<!-- -->l(//evil.example)}</style>'),
+      /outside itself/,
+    ],
+    [
+      'a url taken apart by CDATA',
+      svg('<style>path{fill:u<![CDATA[rl(//evil.example)]]></style>'),
+      /outside itself/,
+    ],
     ['a sheet in CDATA', svg('<style><![CDATA[@import "//evil.example";]]></style>'), /@ rule/],
     [
       'a linked sheet',

@@ -60,13 +60,18 @@ export function readSvg(
   if (markup.kind === 'broken') return { fault: `The SVG is not well-formed XML: ${markup.where}` };
 
   let references = 0;
+  let sheet = '';
   for (const part of markup.parts) {
     const fault = part.kind === 'element' ? elementFault(part) : otherFault(part);
     if (fault) return { fault };
+    if (part.kind === 'text' && part.within === 'style') sheet += part.text;
     if (part.kind !== 'element') continue;
     references += part.local === 'use' ? 1 : 0;
     references += part.attributes.filter(({ local }) => REDRAWS.has(local)).length;
   }
+  // As one text, as browsers read it: a comment in the middle of "url" must not hide it.
+  const fault = sheetFault(sheet, '<style>');
+  if (fault) return { fault };
   if (references > MOST_REFERENCES) {
     return { fault: `The SVG uses, clips or masks more than ${MOST_REFERENCES} times` };
   }
@@ -111,7 +116,7 @@ function attributeFault(name: string, local: string, value: string): string | un
 function otherFault(part: Exclude<MarkupPart, Element>): string | undefined {
   switch (part.kind) {
     case 'text':
-      return part.within === 'style' ? sheetFault(part.text, '<style>') : undefined;
+      return undefined;
     case 'doctype':
       return 'The SVG contains <!DOCTYPE …>: take that line out';
     case 'instruction':

@@ -189,14 +189,14 @@ describe('the pages', () => {
       migrate: never,
       withCore: never,
     });
-    const known = [...lines.join('\n').matchAll(/^ {2}([a-z-]+(?: [a-z]+)?) {2,}/gm)].map(
+    const known = [...lines.join('\n').matchAll(/^ {2}([a-z-]+(?: [a-z-]+)?) {2,}/gm)].map(
       ([, name]) => name,
     );
     expect(known).toContain('users revoke');
     const called = [...prose].flatMap(([page, text]) =>
       [
         ...text.matchAll(
-          /(?:npm run latchkey -- |node dist\/main\.js |[`\n]latchkey )((?:users|clients|resource-servers|keys) [a-z]+|[a-z-]+)/g,
+          /(?:npm run latchkey -- |node dist\/main\.js |[`\n]latchkey )((?:users|clients|resource-servers|keys) [a-z-]+|[a-z-]+)/g,
         ),
       ].map(([, name = '']) => ({ page, name })),
     );

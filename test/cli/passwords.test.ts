@@ -51,7 +51,7 @@ describe('the name of the shop', () => {
     for (const id of ['demo-storefront', 'demo-storefront-bff', 'latchkey-console']) {
       await shell.json('clients', 'disable', id);
     }
-    for (const name of ['Alder & Oak', 'Quince & Fig', 'Shop automation']) {
+    for (const name of ['Alder & Oak', 'Quince & Fig', 'Orders API']) {
       expect(await createAccount(`${GOOD} ${name}`)).toMatchObject({ kind: 'created' });
     }
   });

@@ -242,6 +242,39 @@ describe('what an account owns', () => {
     });
   });
 
+  it('ends with an epoch that moved as expected, but for the session that has just proven itself', async () => {
+    const { identity, grants } = opened.domain;
+    const owner = await newAccount();
+    const payload = (uid: string, at: number) => ({ uid, accountId: owner, loginTs: at });
+    const [keptUid, otherUid] = [bearer(), bearer()];
+    const at = now() - 100;
+    const kept = await save('Session', { ...payload(keptUid, at), acr: 'two', theirs: 1 });
+    const other = await save('Session', payload(otherUid, at));
+    const grant = await save('Grant', { accountId: owner, clientId }, 600, at);
+    const epoch = (await identity.findAccount(owner))?.securityEpoch ?? -1;
+
+    expect(await identity.advanceSecurityEpoch(owner, epoch + 1)).toBeUndefined();
+    const provenAt = (await identity.advanceSecurityEpoch(owner, epoch)) ?? 0;
+    expect(provenAt).toBeGreaterThanOrEqual(now());
+    expect(await identity.advanceSecurityEpoch(owner, epoch)).toBeUndefined();
+    const login = { at: provenAt, acr: 'one', amr: ['pwd'] };
+    expect(await grants.endOthers(owner, keptUid, login)).toEqual({
+      ...{ kept: true, sessions: 1, grants: 1, tokens: 0 },
+    });
+    expect((await find(kept))?.payload).toMatchObject({
+      ...{ loginTs: provenAt, acr: 'one', amr: ['pwd'], theirs: 1 },
+    });
+    expect(await find(other)).toBeUndefined();
+    expect(await find(grant)).toBeUndefined();
+
+    // A request that was under way saves what it had read; the log-in does not go back.
+    await grants.save('Session', { id: kept }, { iat: at, ...payload(keptUid, at) }, 600);
+    expect((await find(kept))?.payload).toMatchObject({ loginTs: provenAt });
+    await grants.save('Session', { id: other }, { iat: at, ...payload(otherUid, at) }, 600);
+    expect(await find(other)).toBeUndefined();
+    expect((await grants.endOthers(await newAccount(), keptUid, login)).kept).toBe(false);
+  });
+
   it('hangs on its grant: tokens of an ended, expired or stolen grant are dead', async () => {
     const ended = await family(now());
     await opened.domain.grants.remove('Grant', { id: ended.grant });

@@ -536,6 +536,40 @@ describe('changing the password', () => {
   }, 90_000);
 });
 
+describe('behind a proxy that ends TLS', () => {
+  test('the pages ask this server from within, and their cookies are for https alone', async () => {
+    const issuer = 'https://id.shop.example';
+    const proxied = await startServer({
+      env: { ...env, LATCHKEY_ISSUER: issuer, LATCHKEY_SEED: 'none' },
+    });
+    try {
+      const forwarded = {
+        host: 'id.shop.example',
+        accept: 'text/html',
+        'x-forwarded-proto': 'https',
+        'x-forwarded-for': '203.0.113.7',
+      };
+      const reply = await wire(proxied.port, { path: '/account', headers: forwarded });
+      expect([reply.status, String(reply.headers.location)]).toEqual([
+        303,
+        expect.stringMatching(/^https:\/\/id\.shop\.example\/oauth2\/authorize\?/),
+      ]);
+      for (const cookie of reply.headers['set-cookie'] ?? []) {
+        expect(cookie).toMatch(/^__Host-latchkey_account_signin/);
+        expect(cookie).toMatch(/; path=\/; .*samesite=lax; secure; httponly/i);
+      }
+      // Somebody else's name in the address is nobody's here either.
+      const foreign = await wire(proxied.port, {
+        path: '/account',
+        headers: { ...forwarded, host: 'evil.example' },
+      });
+      expect(foreign.status).toBe(421);
+    } finally {
+      await proxied.stop();
+    }
+  });
+});
+
 describe('an operator', () => {
   test('who switches the client off does it clearly, and can take it back', async () => {
     const mara = await someone();

@@ -163,6 +163,27 @@ describe('two nodes, one account', () => {
     expect(entered).toBeLessThanOrEqual(ACCOUNTS / 2);
   });
 
+  test('a right guess forgives what was before it, not what came after it', async () => {
+    for (let account = 0; account < 5; account += 1) {
+      const person = await people.add();
+      const form = await loginForm();
+      const guess = (at: number, password: string) =>
+        send(at, form, { login: person.email, password });
+      const right = guess(0, PASSWORD);
+      await new Promise((go) => setTimeout(go, 10));
+      // Nine more while it is being looked at: with it, all ten are spent.
+      await atOnce(LIMIT - 1, (at) => guess(at, `${WRONG} ${at}`));
+      expect((await right).status).toBe(303);
+      const later = await loginForm();
+      for (let turn = 0; turn < 2 * LIMIT; turn += 1) {
+        await send(turn, later, { login: person.email, password: `${WRONG} later ${turn}` });
+      }
+      // Ten in a row after it; a few may have overtaken it. A counter that starts anew gives 19.
+      expect(await lookedAt(person)).toBeLessThan(LIMIT + LIMIT / 2);
+      expect(await lookedAt(person)).toBeGreaterThanOrEqual(LIMIT);
+    }
+  });
+
   test.skipIf(!hasRedis())('losing Redis in the middle of it gives nobody more', async () => {
     const person = await people.add();
     const form = await loginForm();

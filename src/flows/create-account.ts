@@ -3,6 +3,7 @@ import type { Role } from '../domain/access/index.js';
 import type { Actor, Origin } from '../domain/audit/index.js';
 import { isEmailAddress, type Profile } from '../domain/identity/index.js';
 import type { FlowParts } from './domain.js';
+import { shopNames } from './shop-names.js';
 
 export type CreateAccountResult =
   | {
@@ -34,11 +35,10 @@ export function createCreateAccount({ domain, transact }: FlowParts): CreateAcco
       faults.push('Only staff carry roles');
     }
     const { name } = input.profile;
-    const [shop] = await domain.clients.listShopNames();
     const weaknesses = await domain.credentials.assessPassword(input.password, {
       email: input.email,
       ...(name ? { name } : {}),
-      ...(shop ? { shop } : {}),
+      shops: await shopNames(domain),
     });
     faults.push(...weaknesses.map(({ message }) => message));
     if (faults.length > 0) return { kind: 'invalid', faults };

@@ -4,6 +4,7 @@
  */
 import Router from '@koa/router';
 import type { AnswerConsent } from '../flows/answer-consent.js';
+import { ACCOUNT_CLIENT } from '../flows/ensure-account-client.js';
 import type { SignIn, SignInPage, SignInRequest } from '../flows/sign-in/index.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
 import { type AppContext, originOf, type RequestState } from './context.js';
@@ -48,7 +49,11 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
   const requestOf = (interaction: Interaction, question: LoginQuestion): SignInRequest => ({
     interactionId: interaction.uid,
     clientId: interaction.client.id,
-    clientName: interaction.client.name,
+    // Letters and apps name the account area by its host: "Your account" is everybody's.
+    clientName:
+      interaction.client.id === ACCOUNT_CLIENT
+        ? new URL(parts.issuer).host
+        : interaction.client.name,
     requiredAcr: question.requiredAcr,
   });
 

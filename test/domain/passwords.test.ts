@@ -69,14 +69,14 @@ describe('a new password', () => {
   });
 
   test('does not contain a name or the shop, whatever they are dressed up as', async () => {
-    const context = { name: 'Zoë Gødel-Brontë Li', shop: "Mrs Miller's Teas" };
+    const context = { name: 'Zoë Gødel-Brontë Li', shops: ["Mrs Miller's Teas"] };
     expect(await codesFor('eleven Bronte umbrellas', context)).toEqual(['contains-context']);
     expect(await codesFor('eleven BR0NTË umbrellas', context)).toEqual(['contains-context']);
     expect(await codesFor('I love mrsmillersteas, 9 cups', context)).toEqual(['contains-context']);
     // Two letters are in half of all good passphrases.
     expect(await codesFor('obligatory lively kites galore', context)).toEqual([]);
     expect(await codesFor(GOOD, context)).toEqual([]);
-    expect(await codesFor(GOOD, { email: '', name: ' ', shop: undefined })).toEqual([]);
+    expect(await codesFor(GOOD, { email: '', name: ' ', shops: undefined })).toEqual([]);
   });
 
   test('is told what is wrong in plain sentences that do not repeat it', async () => {
@@ -113,7 +113,7 @@ describe('a new password', () => {
     for (const length of [128, 50_000]) {
       for (const shape of shapes) {
         const password = long(shape, length);
-        const context = { email: `${password}@example.org`, name: password, shop: password };
+        const context = { email: `${password}@example.org`, name: password, shops: [password] };
         const started = performance.now();
         await policy.assessPassword(password, context);
         expect(performance.now() - started, `${length} × ${shape}`).toBeLessThan(200);

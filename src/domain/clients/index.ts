@@ -74,7 +74,7 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     list: (page: { after?: string; limit: number }) => store.list(page),
 
     /** What the shop calls itself: its own clients that people log in to, the oldest first. */
-    listShopNames: (): Promise<string[]> => store.listShopNames(),
+    listShopNames: (of: { except: string }): Promise<string[]> => store.listShopNames(of.except),
 
     /** Why this draft may not be registered, one sentence a fault; empty when it may. */
     faultsOf: (draft: ClientDraft): string[] => draftFaults(draft, production),

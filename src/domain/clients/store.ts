@@ -60,9 +60,14 @@ export function clientsStore(db: Db) {
       });
     },
 
-    async listShopNames(): Promise<string[]> {
+    async listShopNames(except: string): Promise<string[]> {
       const rows = await db.client.findMany({
-        where: { firstParty: true, status: 'active', NOT: { redirectUris: { isEmpty: true } } },
+        where: {
+          firstParty: true,
+          status: 'active',
+          id: { not: except },
+          NOT: { redirectUris: { isEmpty: true } },
+        },
         select: { name: true },
         orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
       });

@@ -7,14 +7,16 @@
 export type PasswordContext = {
   readonly email?: string | undefined;
   readonly name?: string | undefined;
-  /** What the shop calls itself. */
-  readonly shop?: string | undefined;
+  /** What the shop calls itself, in each of its storefronts. */
+  readonly shops?: readonly string[] | undefined;
 };
 
 /** Shorter words are in too many good passphrases by chance. */
 const MIN_WORD = 4;
 /** Nobody's name is longer; what is would only cost time. */
 const MAX_TEXT = 256;
+/** Nor has a shop that many faces. */
+const MAX_SHOPS = 8;
 
 // Both sides are folded, so an ambiguous sign needs no guess: 1, i, l, ! and | become one.
 const LOOKS_LIKE: Readonly<Record<string, string>> = {
@@ -51,7 +53,7 @@ function fold(text: string): string {
 
 /** The words of a context that a password must not contain, as they were written. */
 export function contextWords(context: PasswordContext): readonly string[] {
-  const { email = '', name = '', shop = '' } = context;
+  const { email = '', name = '', shops = [] } = context;
   const address = email.slice(0, MAX_TEXT);
   const at = address.lastIndexOf('@');
   const localPart = at > 0 ? address.slice(0, at) : address;
@@ -62,7 +64,7 @@ export function contextWords(context: PasswordContext): readonly string[] {
     ...localPart.split(/[^\p{L}\p{N}\p{M}]+/u),
     name.slice(0, MAX_TEXT),
     ...name.slice(0, MAX_TEXT).split(/[^\p{L}\p{N}\p{M}]+/u),
-    shop.slice(0, MAX_TEXT),
+    ...shops.slice(0, MAX_SHOPS).map((shop) => shop.slice(0, MAX_TEXT)),
   ];
   return [...new Set(words)].filter((word) => [...fold(word)].length >= MIN_WORD);
 }

@@ -74,7 +74,7 @@ export function attemptStore(db: Db, maxWrongCodes: number) {
                                                jsonb_build_object('factor', ${factor}::text))
                         || jsonb_build_array(jsonb_build_object(
                              'factor', ${factor}::text,
-                             'at', extract(epoch FROM clock_timestamp())::int))
+                             'at', floor(extract(epoch FROM clock_timestamp()))::int))
          WHERE s.id_hash = ${idHash} AND s.wrong_codes < ${maxWrongCodes} AND ${ALIVE}`;
       return changed > 0;
     },

@@ -11,6 +11,7 @@ import { ACR_ONE_FACTOR } from '../../domain/signin/index.js';
 import type { Clock } from '../../kernel/clock.js';
 import { AppError } from '../../kernel/errors.js';
 import type { FlowParts } from '../domain.js';
+import { shopNames } from '../shop-names.js';
 import type { Visitor } from '../sign-in/index.js';
 import { deviceOf } from '../sign-in/next-page.js';
 import type { Owner } from './owner.js';
@@ -69,6 +70,7 @@ export function createChangePassword(parts: FlowParts & { readonly clock: Clock 
       accountId,
       email: owner.email,
       name: owner.name,
+      shops: await shopNames(domain),
     });
     if (faults.length > 0) return { kind: 'refused', faults };
     const hash = await domain.credentials.hashPassword(next);

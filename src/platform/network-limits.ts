@@ -61,6 +61,9 @@ const nameSeen: Counted = { name: 'name-seen', seconds: limits.names.seconds };
 
 // A Redis that failed is left alone for a second, so that not every request waits for it.
 const REST = 1_000;
+// Whoever only looks does not wait out a store that has gone silent: what is behind the limit
+// will wait for the same database, and an outage has to be told within two seconds.
+const PATIENCE = 400;
 
 export function createNetworkLimits(parts: {
   readonly enabled: boolean;
@@ -106,6 +109,20 @@ export function createNetworkLimits(parts: {
     return answer;
   };
 
+  const soon =
+    <T>(work: (store: FailureStore) => Promise<T>) =>
+    async (store: FailureStore): Promise<T> => {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_resolve, reject) => {
+        timer = setTimeout(() => reject(new Error('the store is silent')), PATIENCE);
+      });
+      try {
+        return await Promise.race([work(store), late]);
+      } finally {
+        clearTimeout(timer);
+      }
+    };
+
   const record = async (work: (store: FailureStore) => Promise<true>): Promise<void> => {
     await work(memory);
     if (!(await viaRedis(work))) await shared?.(work);
@@ -115,7 +132,8 @@ export function createNetworkLimits(parts: {
   const read = async (counted: Counted, key: string): Promise<Count> => {
     const work = (store: FailureStore) => store.read(counted, key);
     const counts = [await memory.read(counted, key), (await viaRedis(work)) ?? NONE];
-    if (clock.now().getTime() < sharedMattersUntil) counts.push((await shared?.(work)) ?? NONE);
+    if (clock.now().getTime() < sharedMattersUntil)
+      counts.push((await shared?.(soon(work))) ?? NONE);
     return counts.reduce((most, count) => (count.count > most.count ? count : most));
   };
 

@@ -63,7 +63,7 @@ const nameSeen: Counted = { name: 'name-seen', seconds: limits.names.seconds };
 const REST = 1_000;
 // Whoever only looks does not wait out a store that has gone silent: what is behind the limit
 // will wait for the same database, and an outage has to be told within two seconds.
-const PATIENCE = 400;
+const PATIENCE = 250;
 
 export function createNetworkLimits(parts: {
   readonly enabled: boolean;

@@ -97,11 +97,11 @@ export function openPostgres(options: {
       connectionTimeoutMillis: 1_000,
       idleTimeoutMillis: 30_000,
       keepAlive: true,
-      statement_timeout: 1_500,
+      statement_timeout: 1_300,
       lock_timeout: 1_000,
       idle_in_transaction_session_timeout: 5_000,
       // The last resort when the network swallows the answer: a caller is told within two seconds.
-      query_timeout: 1_700,
+      query_timeout: 1_500,
     },
     {
       statementNameGenerator: ({ sql }) => {

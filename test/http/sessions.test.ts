@@ -69,7 +69,8 @@ const secondsLeft = async ({ id }: Person, kind = 'Session'): Promise<number> =>
 const age = ({ id }: Person, seconds: number) =>
   people.query(
     `UPDATE artifacts
-        SET payload = jsonb_set(payload, '{loginTs}', to_jsonb((payload->>'loginTs')::int - $2::int))
+        SET payload = jsonb_set(payload, '{loginTs}', to_jsonb((payload->>'loginTs')::int - $2::int)),
+            auth_at = auth_at - $2::int
       WHERE kind = 'Session' AND account_id = $1`,
     [id, seconds],
   );

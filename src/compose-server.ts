@@ -2,11 +2,13 @@
 import type { Core, Settled } from './compose.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
+import { createManageApplications } from './flows/account/applications.js';
 import { createChangePassword } from './flows/account/change-password.js';
 import { createManageDevices } from './flows/account/devices.js';
 import { createLookOver } from './flows/account/overview.js';
 import { createVisit } from './flows/account/owner.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
+import { createManageSessions } from './flows/account/sessions.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createSignIn } from './flows/sign-in/index.js';
@@ -125,6 +127,8 @@ export async function composeServer(
       lookOver: createLookOver({ domain }),
       changePassword: createChangePassword(owned),
       manageDevices: createManageDevices(owned),
+      manageSessions: createManageSessions(owned),
+      manageApplications: createManageApplications(owned),
       secondFactor: createManageSecondFactor({
         ...owned,
         issuerName: new URL(config.issuer).host,

@@ -140,6 +140,7 @@ export function showConsent(
     action: `${base}/consent`,
     cancelAction: `${base}/cancel`,
     csrf,
+    accountHref: '/account/applications',
     signedInAs,
     identity: question.identity
       .filter((scope) => scope !== 'offline_access')

@@ -3,6 +3,7 @@
  * and escape every value; what may become a link, a form target or a picture is settled here.
  */
 export * from './views/account.js';
+export * from './views/account-access.js';
 export * from './views/account-second-step.js';
 export * from './views/consent.js';
 export * from './views/leaving.js';

@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/grants/index.js';
+import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
 import { guarded } from './errors.js';
@@ -85,6 +86,17 @@ function loginTime(): number | undefined {
   return session?.accountId ? session.loginTs : undefined;
 }
 
+/**
+ * A session says in which browser it was last used, in our own words for it: so its owner can
+ * tell one from another. The host keeps the two names to itself and drops them when it loads.
+ */
+function withDevice(payload: AdapterPayload): AdapterPayload {
+  const agent = Provider.ctx?.get('user-agent');
+  if (!payload.accountId || agent === undefined) return payload;
+  const seenAt = Math.floor(Date.now() / 1000);
+  return { ...payload, device: describeUserAgent(agent), seenAt } as AdapterPayload;
+}
+
 function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
   const asPayload = (payload: Record<string, unknown>, jti: string): AdapterPayload =>
     ({ ...payload, jti }) as AdapterPayload;
@@ -106,8 +118,9 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
       return asPayload({ ...found.payload, userCode }, handleOf(found.idHash));
     },
 
-    async upsert(id, payload, expiresIn) {
+    async upsert(id, given, expiresIn) {
       forget();
+      const payload = kind === 'Session' ? withDevice(given) : given;
       const ctx = Provider.ctx;
       const from = kind === 'Session' && ctx ? renewals.get(ctx) : undefined;
       if (ctx && from !== undefined) {

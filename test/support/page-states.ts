@@ -32,6 +32,9 @@ const appPage = nonced(views.accountAppPage);
 const accountCodesPage = nonced(views.accountCodesPage);
 const devicesPage = nonced(views.accountDevicesPage);
 const deviceQuestionPage = nonced(views.accountDeviceQuestionPage);
+const sessionsPage = nonced(views.accountSessionsPage);
+const applicationsPage = nonced(views.accountApplicationsPage);
+const applicationQuestionPage = nonced(views.accountApplicationQuestionPage);
 const asidePage = nonced(views.accountAsidePage);
 
 const client = {
@@ -164,6 +167,24 @@ const laptop = {
 };
 const devices = { ...mara, section: 'devices' } as const;
 
+const session = {
+  id: 'Zk3v',
+  device: 'Firefox on Windows',
+  signedInAt: new Date('2026-11-22T09:12:00Z'),
+  seenAt: new Date('2026-11-22T11:40:00Z'),
+  here: true,
+  applications: ['Alder & Oak'],
+};
+const application = {
+  clientId: 'quince',
+  name: 'Quince & Fig',
+  since: new Date('2026-06-02T10:00:00Z'),
+  identity: ['openid', 'email', 'offline_access'],
+  resources: [
+    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+  ],
+};
+
 const accountStates: Readonly<Record<string, string>> = {
   'account-overview': overviewPage({
     ...mara,
@@ -263,6 +284,31 @@ const accountStates: Readonly<Record<string, string>> = {
   }),
   'account-devices': devicesPage({ ...devices, devices: [device, phone, laptop] }),
   'account-devices-none': devicesPage({ ...devices, notice: 'device-forgotten', devices: [] }),
+  'account-sessions': sessionsPage({
+    ...mara,
+    section: 'sessions',
+    sessions: [
+      session,
+      { ...session, id: 'b', device: 'Safari on iPhone', here: false, applications: [] },
+    ],
+  }),
+  'account-applications': applicationsPage({
+    ...mara,
+    section: 'applications',
+    notice: 'application-removed',
+    applications: [application, { ...application, clientId: 'oak', name: 'Alder & Oak' }],
+  }),
+  'account-applications-none': applicationsPage({
+    ...mara,
+    section: 'applications',
+    applications: [],
+  }),
+  'account-take-back': applicationQuestionPage({
+    ...mara,
+    section: 'applications',
+    action: '/account/applications/quince/remove',
+    application,
+  }),
   'account-forget': deviceQuestionPage({
     ...devices,
     action: `/account/devices/${phone.id}/forget`,

@@ -22,6 +22,8 @@ export const auditEvents = {
   account_unlocked: 'The guess counters of an account were cleared.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
+  sessions_ended: 'An account owner signed other browsers out.',
+  application_removed: 'An account owner took back what a client had.',
   device_forgotten: 'Known devices of an account were forgotten.',
   device_trust_ended: 'A remembered device no longer stands in for the second factor.',
   second_factor_removed: 'An authenticator app and its recovery codes were taken away.',

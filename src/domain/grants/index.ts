@@ -10,10 +10,12 @@ import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
+import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
 import { type ArtifactRow, type Ended, grantsStore, type NewArtifact } from './store.js';
 
 export type { ArtifactKind, Payload } from './kinds.js';
+export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
 
 /** An artifact that still counts. */
@@ -38,6 +40,7 @@ const seconds = (value: unknown): number | undefined =>
 
 export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = grantsStore(db);
+  const owned = ownedStore(db);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
@@ -163,6 +166,24 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       const what = { sessions: true, tokens: true, except: sessionUid };
       return { ...(await store.removeByAccount(accountId, what)), kept };
     },
+
+    /** The browsers in which an account is signed in, the last one used first. */
+    listSessions: (accountId: string): Promise<OpenSession[]> => owned.sessions(accountId),
+
+    /** Ends one session of an account by its uid; returns how many ended. */
+    endSession: (accountId: string, uid: string): Promise<number> =>
+      owned.buryOwn(accountId, { uid }),
+
+    /** Ends all sessions of an account but one; returns how many ended. */
+    endOtherSessions: (accountId: string, uid: string): Promise<number> =>
+      owned.buryOwn(accountId, { except: uid }),
+
+    /** What clients may do for an account, the oldest grant first. */
+    listGrants: (accountId: string): Promise<OpenGrant[]> => owned.grants(accountId),
+
+    /** Ends all that a client has of an account; returns how much that was. */
+    endClientOfAccount: (accountId: string, clientId: string): Promise<number> =>
+      owned.removeClient(accountId, clientId),
 
     /** Removes one batch of what expired long enough ago; returns its size. */
     purgeExpired: (limit: number): Promise<number> => store.purge(limit),

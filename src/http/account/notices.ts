@@ -13,6 +13,9 @@ export const notices = [
   'device-forgotten',
   'devices-forgotten',
   'device-distrusted',
+  'session-ended',
+  'sessions-ended',
+  'application-removed',
   'nothing-left',
 ] as const;
 

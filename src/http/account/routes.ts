@@ -1,7 +1,9 @@
 /** The pages below `/account`, on which people look after their own account. */
 import type Router from '@koa/router';
+import type { ManageApplications } from '../../flows/account/applications.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
+import type { ManageSessions } from '../../flows/account/sessions.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { RequestState } from '../context.js';
 import type { InProcessFetch } from '../in-process.js';
@@ -12,11 +14,14 @@ import { createAccountCookies } from './cookies.js';
 import { createDesk, type DeskParts } from './desk.js';
 import { devicePages } from './devices.js';
 import { type PasswordParts, passwordPages } from './password.js';
+import { applicationPages, sessionPages } from './sessions.js';
 
 export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
   PasswordParts & {
     readonly keyring: Pick<Keyring, 'seal' | 'open'>;
     readonly manageDevices: ManageDevices;
+    readonly manageSessions: ManageSessions;
+    readonly manageApplications: ManageApplications;
     readonly secondFactor: ManageSecondFactor;
   };
 
@@ -36,5 +41,7 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
   passwordPages(desk, parts);
   authenticatorPages(desk, { secondFactor: parts.secondFactor, host: new URL(issuer).host });
   devicePages(desk, parts.manageDevices);
+  sessionPages(desk, parts.manageSessions);
+  applicationPages(desk, parts.manageApplications);
   return desk.router;
 }

@@ -7,7 +7,13 @@ import { dayOf, minuteOf, waitingTime } from './when.js';
 
 /** What stands around every one of them. */
 export type AccountFrame = PageProps & {
-  readonly section: 'overview' | 'password' | 'second-step' | 'devices';
+  readonly section:
+    | 'overview'
+    | 'password'
+    | 'second-step'
+    | 'devices'
+    | 'sessions'
+    | 'applications';
   readonly person: { readonly name: string | undefined; readonly email: string };
   readonly csrf: string;
   readonly notice?: Notice | undefined;
@@ -15,7 +21,7 @@ export type AccountFrame = PageProps & {
 
 const meter = { src: assetUrl('password-meter.js'), module: false };
 
-function frameOf({ section, person, csrf, notice }: AccountFrame) {
+export function frameOf({ section, person, csrf, notice }: AccountFrame) {
   return { section, person, csrf, notice, signOutAction: formTarget('/account/sign-out') };
 }
 

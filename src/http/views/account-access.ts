@@ -1,0 +1,79 @@
+/** The account pages about who is in: browsers that are signed in, applications with access. */
+import { formTarget, localPath } from '../links.js';
+import { type AccountFrame, frameOf } from './account.js';
+import { identityLabel } from './consent.js';
+import { render } from './render.js';
+import { dayOf, minuteOf } from './when.js';
+
+export function accountSessionsPage(
+  props: AccountFrame & {
+    readonly sessions: readonly {
+      readonly id: string;
+      readonly device: string;
+      readonly signedInAt: Date;
+      readonly seenAt: Date;
+      readonly here: boolean;
+      readonly applications: readonly string[];
+    }[];
+  },
+): string {
+  return render('account/sessions', props, {
+    ...frameOf(props),
+    sessions: props.sessions.map((session) => ({
+      device: session.device || 'An unknown browser',
+      since: minuteOf(session.signedInAt),
+      seen: minuteOf(session.seenAt),
+      here: session.here,
+      applications: session.applications,
+      endAction: formTarget(`/account/sessions/${session.id}/end`),
+    })),
+    othersAction: props.sessions.some(({ here }) => !here)
+      ? formTarget('/account/sessions/others/end')
+      : undefined,
+  });
+}
+
+export type ApplicationRow = {
+  readonly clientId: string;
+  readonly name: string;
+  readonly since: Date;
+  readonly identity: readonly string[];
+  readonly resources: readonly {
+    readonly name: string;
+    readonly scopes: readonly { readonly name: string; readonly description: string }[];
+  }[];
+};
+
+function applicationOf(application: ApplicationRow) {
+  return {
+    name: application.name,
+    since: dayOf(application.since),
+    identity: application.identity
+      .filter((scope) => scope !== 'offline_access')
+      .map((scope) => ({ scope, labelKey: identityLabel(scope) })),
+    offline: application.identity.includes('offline_access'),
+    resources: application.resources,
+    removeHref: localPath(
+      `/account/applications/${encodeURIComponent(application.clientId)}/remove`,
+    ),
+  };
+}
+
+export function accountApplicationsPage(
+  props: AccountFrame & { readonly applications: readonly ApplicationRow[] },
+): string {
+  return render('account/applications', props, {
+    ...frameOf(props),
+    applications: props.applications.map(applicationOf),
+  });
+}
+
+export function accountApplicationQuestionPage(
+  props: AccountFrame & { readonly action: string; readonly application: ApplicationRow },
+): string {
+  return render('account/application-question', props, {
+    ...frameOf(props),
+    action: formTarget(props.action),
+    application: applicationOf(props.application),
+  });
+}

@@ -91,7 +91,12 @@ export async function composeServer(
   const owned = { domain, transact: core.transact, clock };
   const post = composePost(config, core, log);
   const purge = startPurge({
-    purges: [domain.grants.purgeExpired, domain.risk.purgeRisk, domain.attempts.deleteExpired],
+    purges: [
+      domain.grants.purgeExpired,
+      domain.risk.purgeRisk,
+      domain.attempts.deleteExpired,
+      domain.credentials.purgeLinks,
+    ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
 

@@ -22,6 +22,10 @@ export const auditEvents = {
   account_unlocked: 'The guess counters of an account were cleared.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
+  password_reset_requested:
+    'A letter with a link to choose a new password was asked for; `details.reason` says why none was sent.',
+  password_reset:
+    'An account owner chose a new password through a link in a letter; everything signed in ended.',
   device_forgotten: 'Known devices of an account were forgotten.',
   device_trust_ended: 'A remembered device no longer stands in for the second factor.',
   second_factor_removed: 'An authenticator app and its recovery codes were taken away.',

@@ -119,6 +119,10 @@ export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyri
       return (await store.count(digest(`${what} ${id}`), windowSeconds)).count;
     },
 
+    /** It did not happen, for want of something that is nobody's fault: it does not count. */
+    returnUse: (what: LimitedUse, id: string): Promise<void> =>
+      store.takeBack(digest(`${what} ${id}`), 1),
+
     /** A device that has just logged in fully. The token goes into its cookie and nowhere else. */
     async rememberDevice(input: {
       accountId: string;

@@ -7,8 +7,13 @@
  * have closed. The counters of codes stay: a thief of the mailbox must not get ten more codes to
  * guess with every letter.
  */
-import { LINK_SECONDS, type PasswordFault } from '../../domain/credentials/index.js';
+import {
+  type AssessmentContext,
+  LINK_SECONDS,
+  type PasswordFault,
+} from '../../domain/credentials/index.js';
 import type { Clock } from '../../kernel/clock.js';
+import { AppError } from '../../kernel/errors.js';
 import type { FlowParts } from '../domain.js';
 import type { Visitor } from '../sign-in/index.js';
 
@@ -56,6 +61,12 @@ export function createResetPassword({
     return { link, person, email: person.email };
   }
 
+  async function judge(next: string, about: AssessmentContext) {
+    const faults = await domain.credentials.assessPassword(next, about);
+    if (faults.length > 0) return { kind: 'refused', faults } as const;
+    return { kind: 'good', hash: await domain.credentials.hashPassword(next) } as const;
+  }
+
   return {
     /** What the link opens. It stays good: mail scanners open links before people do. */
     async look(token: string): Promise<LinkPage> {
@@ -74,9 +85,13 @@ export function createResetPassword({
       if (tries > PROPOSALS) return DEAD;
 
       const name = person.profile.name;
-      const faults = await domain.credentials.assessPassword(next, { accountId, email, name });
-      if (faults.length > 0) return { kind: 'refused', faults, email, clientId };
-      const hash = await domain.credentials.hashPassword(next);
+      const looked = await judge(next, { accountId, email, name }).catch(async (error: unknown) => {
+        // It was never looked at: a busy server must not use somebody's link up.
+        if (error instanceof AppError) await domain.risk.returnUse('reset-proposal', link.id);
+        throw error;
+      });
+      if (looked.kind === 'refused') return { ...looked, email, clientId };
+      const { hash } = looked;
 
       try {
         await transact(async ({ identity, credentials, grants, risk, audit, mail }) => {

@@ -11,6 +11,8 @@ import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createManageSessions } from './flows/account/sessions.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
+import { createRequestRecovery } from './flows/recovery/request.js';
+import { createResetPassword } from './flows/recovery/reset.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
 import { lookOf } from './http/brand.js';
@@ -79,21 +81,25 @@ export async function composeServer(
     shared: domain.risk.sharedCounters,
     onStandIn: (store, error) => log.warn({ store, err: error }, 'a limit is counted elsewhere'),
   });
-  const signIn = createSignIn({
-    domain,
-    transact: core.transact,
-    clock,
+  const owned = { domain, transact: core.transact, clock };
+  const guarded = {
+    ...owned,
     networks: limits,
     challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
     challengeMode: config.botChallenge,
-    drawQr: otpauthQr,
-  });
+  };
+  const signIn = createSignIn({ ...guarded, drawQr: otpauthQr });
+  const interactions = createInteractions(host, directory);
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
-  const owned = { domain, transact: core.transact, clock };
   const post = composePost(config, core, log);
   const purge = startPurge({
-    purges: [domain.grants.purgeExpired, domain.risk.purgeRisk, domain.attempts.deleteExpired],
+    purges: [
+      domain.grants.purgeExpired,
+      domain.risk.purgeRisk,
+      domain.attempts.deleteExpired,
+      domain.credentials.purgeLinks,
+    ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
 
@@ -106,13 +112,21 @@ export async function composeServer(
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
       issuer: config.issuer,
-      interactions: createInteractions(host, directory),
+      interactions,
       signIn,
       answerConsent: flows.answerConsent,
       async describeAccount(accountId) {
         const person = await domain.identity.findPerson(accountId);
         return person?.email ? maskEmail(person.email) : '';
       },
+      tokens,
+      devices,
+    },
+    recovery: {
+      issuer: config.issuer,
+      interactions,
+      request: createRequestRecovery({ ...guarded, letters: limits.letterRequests }),
+      reset: createResetPassword(owned),
       tokens,
       devices,
     },

@@ -10,6 +10,7 @@ import { createAudit } from './domain/audit/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
+  createOneTimeLinks,
   createPasswordPolicy,
   createRecoveryCodes,
   createTotp,
@@ -83,6 +84,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createPasswordPolicy({ db, hasher, strength, ...passwords }),
       ...createTotp({ db, clock, keyring, codes: oneTimeCodes }),
       ...createRecoveryCodes({ db, clock, keyring }),
+      ...createOneTimeLinks({ db }),
     },
     attempts: createAttempts({ db, keyring }),
     risk: createRisk({ db, clock, keyring }),

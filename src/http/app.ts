@@ -17,6 +17,7 @@ import { limitBodies } from './middleware/limits.js';
 import { pinOrigin } from './middleware/origin.js';
 import { observeRequests, type RequestObserver } from './middleware/requests.js';
 import { protocolRoutes } from './protocol.js';
+import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -28,6 +29,7 @@ export type AppParts = {
   readonly clientAuthFailures: ClientAuthFailures;
   readonly brand: BrandParts;
   readonly signIn: SignInParts;
+  readonly recovery: RecoveryParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -59,6 +61,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     homeRoutes(parts.home),
     brandRoutes(parts.brand),
     signInRoutes(parts.signIn),
+    recoveryRoutes(parts.recovery),
     accountRoutes(
       parts.account,
       createInProcessFetch(() => app.callback()),

@@ -7,6 +7,7 @@
  */
 import Router from '@koa/router';
 import type { Brand } from '../domain/clients/index.js';
+import type { InteractionClient } from '../oidc/interactions.js';
 import type { RequestState } from './context.js';
 import type { ClientBrand } from './views.js';
 
@@ -25,6 +26,12 @@ export function lookOf(brand: Brand | undefined): Pick<ClientBrand, 'logo' | 'pa
     logo: logo && { href: `/brand/${logo.sha256}`, width: logo.width, height: logo.height },
     palette,
   };
+}
+
+/** What the pages around a log-in show of a client. */
+export function brandOf(client: InteractionClient): ClientBrand {
+  const { name, policyUri, tosUri, brand } = client;
+  return { name, policyUri, tosUri, ...lookOf(brand) };
 }
 
 export function brandRoutes(parts: BrandParts): Router<RequestState> {

@@ -1,10 +1,11 @@
 /** From the step a sign-in is at to the page, its status and its forms' addresses. */
-import type { SignInPage } from '../flows/sign-in/index.js';
+import type { Ask, SignInPage } from '../flows/sign-in/index.js';
 import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
-import { lookOf } from './brand.js';
+import { brandOf } from './brand.js';
 import type { AppContext } from './context.js';
 import { allowWorkers } from './middleware/headers.js';
+import { recoveryPath } from './recovery-cookie.js';
 import { clockTime } from './views/when.js';
 import {
   codePage,
@@ -15,6 +16,7 @@ import {
   lockedPage,
   recoveryCodePage,
   recoveryCodesPage,
+  type SignInChallenge,
   signInPage,
 } from './views.js';
 
@@ -23,13 +25,17 @@ type Shown = {
   readonly csrf: string;
   readonly page: Exclude<SignInPage, { kind: 'signed-in' | 'unreachable' }>;
   readonly login?: string | undefined;
+  /** Which form led here, if one did. */
+  readonly step?: string | undefined;
   /** Ask for a recovery code instead of one from the app. */
   readonly recovery?: boolean;
 };
 
-function brandOf({ client }: Interaction) {
-  const { name, policyUri, tosUri, brand } = client;
-  return { name, policyUri, tosUri, ...lookOf(brand) };
+/** The check against robots, as the page takes it. */
+export function challengeFor(ask: Ask | undefined): { challenge?: SignInChallenge } {
+  if (!ask) return {};
+  const { puzzle: challengeJson, patience: waitToken, patienceSeconds: waitSeconds } = ask;
+  return { challenge: { kind: 'puzzle', challengeJson, waitToken, waitSeconds } };
 }
 
 /** Draws the page of a step. A refusal is 422, a lock 429; a page that is simply next is 200. */
@@ -37,7 +43,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
   const { interaction, csrf, page } = shown;
   const base = `/signin/${interaction.uid}`;
   const frame = {
-    client: brandOf(interaction),
+    client: brandOf(interaction.client),
     csrf,
     cancelAction: `${base}/cancel`,
     nonce: ctx.state.nonce,
@@ -57,16 +63,8 @@ export function showStep(ctx: AppContext, shown: Shown): void {
         action: `${base}/login`,
         login: shown.login,
         problem: page.problem,
-        ...(page.ask
-          ? {
-              challenge: {
-                kind: 'puzzle',
-                challengeJson: page.ask.puzzle,
-                waitToken: page.ask.patience,
-                waitSeconds: page.ask.patienceSeconds,
-              },
-            }
-          : {}),
+        recoveryHref: recoveryPath(interaction.uid),
+        ...challengeFor(page.ask),
       });
       return;
     }
@@ -77,6 +75,8 @@ export function showStep(ctx: AppContext, shown: Shown): void {
         ...frame,
         retryAfterSeconds: page.retryAfterSeconds,
         opensAt: clockTime(page.retryAfterSeconds),
+        // A new password opens the lock of wrong passwords, not the one of wrong codes.
+        recoveryHref: shown.step === 'login' ? recoveryPath(interaction.uid) : undefined,
         requestId: ctx.state.requestId,
       });
       return;
@@ -135,7 +135,7 @@ export function showConsent(
   const base = `/signin/${interaction.uid}`;
   ctx.type = 'html';
   ctx.body = consentPage({
-    client: brandOf(interaction),
+    client: brandOf(interaction.client),
     redirectHost: hostOf(interaction.redirectUri),
     action: `${base}/consent`,
     cancelAction: `${base}/cancel`,

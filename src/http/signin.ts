@@ -68,7 +68,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
     ctx: AppContext,
     interaction: Interaction,
     page: SignInPage,
-    shown: { login?: string | undefined; recovery?: boolean } = {},
+    shown: { login?: string | undefined; recovery?: boolean; step?: string } = {},
   ): Promise<void> => {
     if (page.kind === 'signed-in') {
       devices.add(ctx, page.deviceToken);
@@ -101,7 +101,11 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
       // The next step is a page of its own: reloading it, or coming back to it, must not send the
       // password or the code again. What it shows is stored with the attempt.
       if (goesOn(page)) return send(ctx, `/signin/${interaction.uid}`);
-      await present(ctx, interaction, page, { login, recovery: path === 'recovery' });
+      await present(ctx, interaction, page, {
+        login,
+        step: path,
+        recovery: path === 'recovery',
+      });
     });
   };
 

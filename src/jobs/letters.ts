@@ -75,6 +75,14 @@ export function createLetterWriter(parts: {
           ...common,
           subject: `Your ${shop} password was changed`,
         });
+      case 'password_reset':
+        return parts.print('password-reset', {
+          ...common,
+          subject: `Choose a new password for your ${shop} account`,
+          // From the configured issuer and nothing else: a link made from a request's Host header
+          // would carry the token to whoever sent that request (CWE-640, CVE-2023-49097).
+          link: `${parts.issuer}/recovery/${letter.token}`,
+        });
     }
   };
 }

@@ -67,6 +67,12 @@ export type Interactions = {
    * none, or not in the one of the address (another browser, an old page).
    */
   get(req: IncomingMessage, res: ServerResponse, uid: string): Promise<Interaction>;
+  /**
+   * The client that an interaction is about, while it lasts: for pages beside the sign-in, to
+   * which the browser does not send the interaction's cookie. They may show whose page it is.
+   */
+  clientOf(uid: string): Promise<InteractionClient | undefined>;
+  findClient(id: string): Promise<InteractionClient | undefined>;
   /** Stores the answer; returns where to send the browser (303). */
   answer(
     req: IncomingMessage,
@@ -89,7 +95,20 @@ export function createInteractions(host: Host, directory: Directory): Interactio
     });
   };
 
+  const findClient = async (id: string): Promise<InteractionClient | undefined> => {
+    const found = await host.current().Client.find(id);
+    return found && describe(found);
+  };
+
   return {
+    findClient,
+
+    async clientOf(uid) {
+      const found = await lost(host.current().Interaction.find(uid));
+      const id = found?.params.client_id;
+      return typeof id === 'string' ? findClient(id) : undefined;
+    },
+
     async get(req, res, uid) {
       const provider = host.current();
       const details = await lost(provider.interactionDetails(req, res));
@@ -97,17 +116,10 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       if (details.uid !== uid) throw new AppError('malformed_cookie');
       const found = await provider.Client.find(String(params.client_id));
       if (!found) throw new AppError('malformed_cookie');
-      const { client, brand } = factsOf(found);
+      const { client } = factsOf(found);
       const common = {
         uid,
-        client: {
-          id: client.id,
-          name: client.name,
-          clientUri: client.clientUri ?? undefined,
-          policyUri: client.policyUri ?? undefined,
-          tosUri: client.tosUri ?? undefined,
-          brand,
-        },
+        client: describe(found),
         redirectUri: String(params.redirect_uri),
       };
       if (prompt.name === 'login') {
@@ -207,6 +219,18 @@ export function createInteractions(host: Host, directory: Directory): Interactio
           );
       }
     },
+  };
+}
+
+function describe(found: object): InteractionClient {
+  const { client, brand } = factsOf(found);
+  return {
+    id: client.id,
+    name: client.name,
+    clientUri: client.clientUri ?? undefined,
+    policyUri: client.policyUri ?? undefined,
+    tosUri: client.tosUri ?? undefined,
+    brand,
   };
 }
 

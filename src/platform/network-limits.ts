@@ -38,6 +38,13 @@ export type NetworkLimits = {
   failuresFor(ip: string): Promise<number>;
   /** Notes a failed log-in with the name that was typed. */
   recordFailure(ip: string, identifier: string): Promise<void>;
+  /** Letters with links that a network asks for; every request counts, whatever came of it. */
+  readonly letterRequests: {
+    /** How many there were in the current window. */
+    soFar(ip: string): Promise<number>;
+    /** Counts one more and judges it: counted first, so that a burst is over the limit as well. */
+    add(ip: string): Promise<Verdict>;
+  };
   /** The same for clients that authenticate at the protocol's endpoints. */
   readonly clientAuthFailures: {
     /** Without a client only the network is judged. */
@@ -54,8 +61,11 @@ const limits = {
   // Many names with few guesses each: bought lists of passwords (credential stuffing).
   names: { name: 'names', failures: 30, seconds: 10 * MINUTE },
   client: { name: 'client', failures: 10, seconds: MINUTE },
+  // Judged after it was counted: the eleventh is the first that is too many.
+  letters: { name: 'letters', failures: 11, seconds: 60 * MINUTE },
   clientNetwork: { name: 'client-network', failures: 100, seconds: MINUTE },
 } as const satisfies Record<string, Limit>;
+const LONGEST_WINDOW = Math.max(...Object.values(limits).map(({ seconds }) => seconds));
 // Counts one name of one network, to tell whether it is a further one.
 const nameSeen: Counted = { name: 'name-seen', seconds: limits.names.seconds };
 
@@ -83,7 +93,7 @@ export function createNetworkLimits(parts: {
   // Until when the database may know of failures that a Redis which came back does not.
   let sharedMattersUntil = redis ? 0 : Number.POSITIVE_INFINITY;
   const redisWasAway = () => {
-    sharedMattersUntil = clock.now().getTime() + limits.network.seconds * 1_000;
+    sharedMattersUntil = clock.now().getTime() + LONGEST_WINDOW * 1_000;
   };
   // Other nodes count in the database meanwhile, even if this one has nothing to count.
   parts.redis?.on('close', redisWasAway);
@@ -175,6 +185,18 @@ export function createNetworkLimits(parts: {
       });
     },
 
+    letterRequests: {
+      soFar: async (ip) => (await read(limits.letters, network(ip))).count,
+      async add(ip) {
+        const from = network(ip);
+        await record(async (store) => {
+          await store.add(limits.letters, from);
+          return true;
+        });
+        return judge([limits.letters, from]);
+      },
+    },
+
     clientAuthFailures: {
       check: ({ clientId, ip }) =>
         judge(
@@ -196,5 +218,6 @@ const unlimited: NetworkLimits = {
   check: async () => ({ kind: 'ok' }),
   failuresFor: async () => 0,
   recordFailure: async () => undefined,
+  letterRequests: { soFar: async () => 0, add: async () => ({ kind: 'ok' }) },
   clientAuthFailures: { check: async () => ({ kind: 'ok' }), record: async () => undefined },
 };

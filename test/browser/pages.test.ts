@@ -31,7 +31,7 @@ beforeAll(async () => {
   const app = new Koa();
   app.use(serveAssets());
   app.use(async (ctx) => {
-    const puzzle = ctx.path.startsWith('/sign-in-puzzle');
+    const puzzle = ctx.path.includes('-puzzle');
     ctx.set('Content-Security-Policy', puzzle ? `${policy}; ${PUZZLE_POLICY}` : policy);
     ctx.type = 'html';
     if (ctx.method === 'POST') {

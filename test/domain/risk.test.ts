@@ -235,6 +235,26 @@ describe('guessing', () => {
     expect(await risk.unlock({ login: ' ANN@shop.example' })).toBe(1);
   });
 
+  test('opening the lock of passwords leaves the one of codes', async () => {
+    const accountId = newId();
+    const password: Guess = { subject: { accountId }, factor: 'password' };
+    const code: Guess = { subject: { accountId }, factor: 'code' };
+    for (const guess of [password, code]) await spend(guess, 11);
+    expect(await risk.unlock({ accountId }, 'password')).toBe(1);
+    expect(await risk.standingOf(password)).toEqual({ kind: 'open', failures: 0 });
+    expect((await risk.standingOf(code)).kind).toBe('locked');
+  });
+
+  test('what may happen a few times is counted for each thing by itself', async () => {
+    const [one, other] = [newId(), newId()];
+    const counts = await Promise.all([1, 2, 3].map(() => risk.countUse('reset-letter', one, 60)));
+    expect(counts.sort()).toEqual([1, 2, 3]);
+    expect(await risk.countUse('reset-proposal', one, 60)).toBe(1);
+    expect(await risk.countUse('reset-letter', other, 60)).toBe(1);
+    await risk.returnUse('reset-letter', one);
+    expect(await risk.countUse('reset-letter', one, 60)).toBe(3);
+  });
+
   test('a new key in front of the ring starts no counter again', async () => {
     const guess = somebody();
     await spend(guess, 10);

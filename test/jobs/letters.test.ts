@@ -17,6 +17,7 @@ const everyKind: readonly LetterFacts[] = [
   { kind: 'recovery_code_used', left: 0 },
   { kind: 'recovery_code_used', left: 7 },
   { kind: 'password_changed' },
+  { kind: 'password_reset', token: 't0ken' },
 ];
 const cases = everyKind.map((facts) => [JSON.stringify(facts), facts] as const);
 
@@ -53,7 +54,9 @@ describe.each(cases)('%s', (_name, facts) => {
     );
     expect(subject).not.toMatch(/[\p{Cc}\u202e]/u);
     expect(subject.length).toBeLessThan(120);
-    expect(html.match(/href="[^"]*"/g)).toEqual([`href="${accountUrl}"`]);
+    const own = facts.kind === 'password_reset' ? `${issuer}/recovery/t0ken` : accountUrl;
+    expect(html.match(/href="[^"]*"/g)).toEqual([`href="${own}"`]);
+    expect(text.match(/https?:\S+/g)?.filter((link) => !link.includes('evil'))).toEqual([own]);
     const facts_ = text.slice(text.indexOf('  When:'), text.indexOf('\n\nIf this was'));
     expect(facts_.split('\n')).toHaveLength(3);
     expect(facts_).not.toMatch(/evil\.example|:\/\/|@/);

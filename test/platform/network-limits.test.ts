@@ -98,6 +98,24 @@ function rules(open: () => Node) {
     expect(await limits.check(`${net.slice(0, -1)}2::1`)).toEqual(OK);
   });
 
+  test('ten letters an hour are allowed, counted before they are judged', async () => {
+    const { letterRequests } = open();
+    const ip = newAddress();
+    const burst = await Promise.all(Array.from({ length: 20 }, () => letterRequests.add(ip)));
+    expect(burst.filter(({ kind }) => kind === 'ok').length).toBeLessThanOrEqual(10);
+    const [other, seen] = [newAddress(), [] as string[]];
+    for (let turn = 0; turn < 11; turn += 1) seen.push((await letterRequests.add(other)).kind);
+    expect(seen).toEqual([...Array(10).fill('ok'), 'limited']);
+    expect(await letterRequests.soFar(other)).toBe(11);
+    const verdict = await letterRequests.add(other);
+    const wait = verdict.kind === 'limited' ? verdict.retryAfterSeconds : 0;
+    expect(wait).toBeGreaterThan(59 * 60);
+    expect(wait).toBeLessThanOrEqual(60 * 60);
+    expect(await letterRequests.add(newAddress())).toEqual(OK);
+    // It is no failure: who forgets a password may still log in.
+    expect(await open().check(other)).toEqual(OK);
+  });
+
   test('a client waits after ten failures a minute, its neighbours after a hundred', async () => {
     const { clientAuthFailures } = open();
     const ip = newAddress();

@@ -36,6 +36,11 @@ const sessionsPage = nonced(views.accountSessionsPage);
 const applicationsPage = nonced(views.accountApplicationsPage);
 const applicationQuestionPage = nonced(views.accountApplicationQuestionPage);
 const asidePage = nonced(views.accountAsidePage);
+const askPage = nonced(views.recoveryAskPage);
+const sentPage = nonced(views.recoverySentPage);
+const newPasswordPage = nonced(views.recoveryPasswordPage);
+const donePage = nonced(views.recoveryDonePage);
+const deadPage = nonced(views.recoveryDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -45,6 +50,7 @@ const client = {
 
 const signIn = {
   client,
+  recoveryHref: '/recovery?from=7f3c',
   action: '/signin/7f3c',
   cancelAction: '/signin/7f3c/cancel',
   csrf: 'k2Jx0Yw1',
@@ -111,9 +117,19 @@ const recoveryCodes = {
 
 const locked = {
   client,
+  recoveryHref: '/recovery?from=7f3c',
   requestId: '01JD3V7M2Q8W',
   cancelAction: step.cancelAction,
   csrf: step.csrf,
+};
+
+const recovery = { client, action: '/recovery', csrf: 'k2Jx0Yw1', backHref: '/signin/7f3c' };
+const newPassword = {
+  client,
+  action: '/recovery/new-password',
+  csrf: 'k2Jx0Yw1',
+  email: 'mara@fernhill.example',
+  minLength: 12,
 };
 
 const consent = {
@@ -331,7 +347,45 @@ const accountStates: Readonly<Record<string, string>> = {
   'account-aside-closed': asidePage({ reason: 'closed' }),
 };
 
+const recoveryStates = {
+  'recovery-ask': askPage(recovery),
+  'recovery-ask-plain': askPage({ action: '/recovery', csrf: 'k2Jx0Yw1' }),
+  'recovery-ask-puzzle': askPage({
+    ...recovery,
+    login: 'mara@fernhill.example',
+    problem: 'check',
+    challenge: await puzzle(60, 5),
+  }),
+  'recovery-sent': sentPage({ client, againHref: '/recovery', backHref: '/signin/7f3c' }),
+  'recovery-sent-plain': sentPage({ againHref: '/recovery' }),
+  'recovery-new-password': newPasswordPage(newPassword),
+  'recovery-new-password-plain': newPasswordPage({
+    ...newPassword,
+    client: undefined,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+  }),
+  'recovery-new-password-refused': newPasswordPage({
+    ...newPassword,
+    problem: {
+      kind: 'refused',
+      reasons: [
+        'The password must have at least 12 characters.',
+        'The password must not contain your name, your e-mail address or the name of the shop.',
+      ],
+    },
+  }),
+  'recovery-new-password-overloaded': newPasswordPage({
+    ...newPassword,
+    problem: { kind: 'overloaded' },
+  }),
+  'recovery-done': donePage({ client, signInHref: '/signin/7f3c' }),
+  'recovery-done-shop': donePage({ client, clientUri: 'https://alder-oak.example/' }),
+  'recovery-done-plain': donePage({}),
+  'recovery-dead': deadPage({ client, againHref: '/recovery' }),
+};
+
 export const pageStates: Readonly<Record<string, string>> = {
+  ...recoveryStates,
   'sign-in': signInPage(signIn),
   'sign-in-rejected': signInPage({
     ...signIn,

@@ -24,6 +24,10 @@ export const auditEvents = {
   password_change_refused: 'A password was not changed, because the current one was not right.',
   sessions_ended: 'An account owner signed other browsers out.',
   application_removed: 'An account owner took back what a client had.',
+  password_reset_requested:
+    'A letter with a link to choose a new password was asked for; `details.reason` says why none was sent.',
+  password_reset:
+    'An account owner chose a new password through a link in a letter; everything signed in ended.',
   device_forgotten: 'Known devices of an account were forgotten.',
   device_trust_ended: 'A remembered device no longer stands in for the second factor.',
   second_factor_removed: 'An authenticator app and its recovery codes were taken away.',

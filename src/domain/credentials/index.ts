@@ -1,6 +1,7 @@
 /**
  * Credentials: how somebody proves to be an account's owner. Passwords, codes from an
- * authenticator app, and recovery codes that stand in for the app.
+ * authenticator app, recovery codes that stand in for the app, and links in letters that stand
+ * in for the password.
  *
  * Promises: passwords are stored as argon2id only and compared in another process; a name that
  * has no account costs the same time as one that has (OWASP ASVS 6.3.8); every code counts once.
@@ -9,10 +10,18 @@
 import type { Clock } from '../../kernel/clock.js';
 import { newId } from '../../kernel/ids.js';
 import type { Db } from '../../platform/postgres.js';
+import { linkStore } from './one-time-links.js';
 import { HISTORY_KEPT } from './password-history.js';
 import { isPlausible, normalizePassword } from './password-policy.js';
 import { passwordStore } from './store.js';
 
+export {
+  createOneTimeLinks,
+  LINK_SECONDS,
+  type LinkPurpose,
+  type OneTimeLink,
+  type OneTimeLinks,
+} from './one-time-links.js';
 export {
   type AssessmentContext,
   type BreachedPasswords,
@@ -54,6 +63,7 @@ const NOBODY = '00000000-0000-0000-0000-000000000000';
 export function createCredentials(parts: { db: Db; clock: Clock; hasher: PasswordHasher }) {
   const { clock, hasher } = parts;
   const store = passwordStore(parts.db);
+  const links = linkStore(parts.db);
   const retire = (accountId: string) =>
     store.retire(accountId, { id: newId(), at: clock.now(), keep: HISTORY_KEPT });
 
@@ -74,20 +84,25 @@ export function createCredentials(parts: { db: Db; clock: Clock; hasher: Passwor
     /** Hashes a new password; the caller has asked `assessPassword` first. */
     hashPassword: (password: string) => hasher.hash(normalizePassword(password)),
 
-    /** Sets a password; the one before it joins the history. Call it in a transaction. */
+    /**
+     * Sets a password; the one before it joins the history, and no link in a letter from before
+     * opens anything. Call it in a transaction.
+     */
     async setPasswordHash(accountId: string, hash: string): Promise<void> {
       await retire(accountId);
+      await links.void(accountId);
       await store.setHash(accountId, hash, clock.now());
     },
 
     /**
      * Sets a password in place of the one that was verified, which joins the history. False when
-     * it is another one by now: of many changes on the strength of one password one counts. Call
-     * it in a transaction.
+     * it is another one by now: of many changes on the strength of one password one counts. Ends
+     * links in letters as well. Call it in a transaction.
      */
     async changePasswordHash(accountId: string, from: string, to: string): Promise<boolean> {
       const at = clock.now();
       if (!(await store.changeHash(accountId, { from, to, at }))) return false;
+      await links.void(accountId);
       await store.keepRetired(accountId, { id: newId(), hash: from, at, keep: HISTORY_KEPT });
       return true;
     },
@@ -107,6 +122,7 @@ export function createCredentials(parts: { db: Db; clock: Clock; hasher: Passwor
      */
     async revokeCredentials(accountId: string): Promise<number> {
       await retire(accountId);
+      await links.void(accountId);
       return store.remove(accountId);
     },
   };

@@ -67,6 +67,24 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
       return store.findByIndexes(indexesOf(login).map(({ index }) => index));
     },
 
+    /**
+     * An id that no account has, the same each time for the same name: with it, everything that
+     * is done for somebody can be done for nobody, in the same time.
+     */
+    standInFor(login: string): string {
+      const oldest = keyring.blindIndexes('nobody', canonicalLogin(login)).at(-1);
+      if (!oldest) throw new Error('The keyring is empty');
+      const hex = Buffer.from(oldest.index).toString('hex');
+      // Version 8 (RFC 9562): accounts have random ones, of version 4.
+      return [
+        hex.slice(0, 8),
+        hex.slice(8, 12),
+        `8${hex.slice(13, 16)}`,
+        `a${hex.slice(17, 20)}`,
+        hex.slice(20, 32),
+      ].join('-');
+    },
+
     findAccount: (id: string) => store.find(id),
 
     /** An account with its personal data opened. */

@@ -23,7 +23,9 @@ export type LetterFacts =
   /** Somebody knows the password, and nothing else: the owner must hear of it. */
   | { readonly kind: 'sign_in_void' }
   | { readonly kind: 'recovery_code_used'; readonly left: number }
-  | { readonly kind: 'password_changed' };
+  | { readonly kind: 'password_changed' }
+  /** The letter is the only place where the token stands in full; the queue holds it sealed. */
+  | { readonly kind: 'password_reset'; readonly token: string };
 
 /**
  * A letter names its reader by account id alone: the address is looked up when it is sent, so
@@ -39,6 +41,7 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   second_factor_changed: true,
   recovery_code_used: true,
   password_changed: true,
+  password_reset: true,
 };
 
 export function serializeLetter(letter: Letter): string {

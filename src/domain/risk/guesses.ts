@@ -64,9 +64,13 @@ export function guessKeys(keyring: Keyring) {
   return {
     of: (guess: Guess): Bytes => keyOf(partsOf(guess.subject), guess.factor, guess.deviceId),
 
-    /** Every counter of a subject, given the devices it is known to have. */
-    all: (subject: GuessSubject, deviceIds: readonly string[]): readonly Bytes[] =>
-      factors.flatMap((factor) =>
+    /** The counters of a subject, given the devices it is known to have. */
+    all: (
+      subject: GuessSubject,
+      deviceIds: readonly string[],
+      of: readonly GuessFactor[] = factors,
+    ): readonly Bytes[] =>
+      of.flatMap((factor) =>
         [undefined, ...deviceIds].map((id) => keyOf(partsOf(subject), factor, id)),
       ),
   };

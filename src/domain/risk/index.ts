@@ -24,6 +24,7 @@ import { deviceStore } from './devices/store.js';
 import {
   GUESS_WINDOW_SECONDS,
   type Guess,
+  type GuessFactor,
   type GuessSubject,
   guessKeys,
   type Reservation,
@@ -42,6 +43,9 @@ export {
 export { describeUserAgent } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
+
+/** Letters with a link to an account, and passwords proposed under one link. */
+export type LimitedUse = 'reset-letter' | 'reset-proposal';
 
 export type Risk = ReturnType<typeof createRisk>;
 
@@ -98,11 +102,26 @@ export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyri
         : { kind: 'open', failures };
     },
 
-    /** Forgets all guesses of a subject, of every factor and device; returns how many counters. */
-    async unlock(subject: GuessSubject): Promise<number> {
+    /**
+     * Forgets all guesses of a subject on every device, of every factor or of one; returns how
+     * many counters.
+     */
+    async unlock(subject: GuessSubject, factor?: GuessFactor): Promise<number> {
       const ids = 'accountId' in subject ? await devices.ids(subject.accountId) : [];
-      return store.clear(keys.all(subject, ids));
+      return store.clear(keys.all(subject, ids, factor && [factor]));
     },
+
+    /**
+     * Counts what may happen a few times only, in a window that begins with the first time; gives
+     * how often it was, with this one. In a transaction, others wait for their turn.
+     */
+    async countUse(what: LimitedUse, id: string, windowSeconds: number): Promise<number> {
+      return (await store.count(digest(`${what} ${id}`), windowSeconds)).count;
+    },
+
+    /** It did not happen, for want of something that is nobody's fault: it does not count. */
+    returnUse: (what: LimitedUse, id: string): Promise<void> =>
+      store.takeBack(digest(`${what} ${id}`), 1),
 
     /** A device that has just logged in fully. The token goes into its cookie and nowhere else. */
     async rememberDevice(input: {

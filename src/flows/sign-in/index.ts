@@ -3,10 +3,11 @@
  * a session exists only when the last step answers `signed-in`.
  */
 import type { Clock } from '../../kernel/clock.js';
+import { askFor } from './challenge.js';
 import { createEnrolment } from './enrolment.js';
 import type { SignInPage, SignInParts, SignInRequest, Visitor } from './model.js';
 import { pageOf, stepOf } from './next-page.js';
-import { askFor, createSubmitPassword } from './password.js';
+import { createSubmitPassword } from './password.js';
 import { createSecondFactor } from './second-factor.js';
 
 export type { Ask, SignInPage, SignInRequest, Visitor } from './model.js';
@@ -31,7 +32,7 @@ export function createSignIn(given: SignInParts & { readonly clock: Clock }) {
         const step = await stepOf(domain, request, account, state.attempt, undefined);
         if (step.kind !== 'done') return pageOf(parts, request, account, state.attempt, step);
       }
-      const ask = await askFor(parts, request, visitor, 0);
+      const ask = await askFor(parts, request.interactionId, visitor, 0);
       return { kind: 'password', ...(ask ? { ask } : {}) };
     },
 

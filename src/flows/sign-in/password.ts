@@ -4,17 +4,11 @@
  * same and costs the same, for names that exist and names that do not.
  */
 import { canonicalLogin } from '../../domain/identity/index.js';
-import { type Guess, needsChallenge } from '../../domain/risk/index.js';
+import type { Guess } from '../../domain/risk/index.js';
 import { AppError } from '../../kernel/errors.js';
+import { answered, askFor } from './challenge.js';
 import { finishSignIn } from './finish.js';
-import {
-  type Ask,
-  PATIENCE_SECONDS,
-  type SignInPage,
-  type SignInParts,
-  type SignInRequest,
-  type Visitor,
-} from './model.js';
+import type { SignInPage, SignInParts, SignInRequest, Visitor } from './model.js';
 import { deviceOf, pageOf, stepOf } from './next-page.js';
 
 export type PasswordForm = {
@@ -24,40 +18,6 @@ export type PasswordForm = {
   readonly puzzle: string | undefined;
   readonly patience: string | undefined;
 };
-
-/** What a browser has to answer before its next guess, or nothing. */
-export async function askFor(
-  parts: Pick<SignInParts, 'networks' | 'challenges' | 'challengeMode'>,
-  request: SignInRequest,
-  visitor: Visitor,
-  failures: number,
-): Promise<Ask | undefined> {
-  const networkFailures = await parts.networks.failuresFor(visitor.origin.ip);
-  if (!needsChallenge({ failures, networkFailures, mode: parts.challengeMode })) return undefined;
-  const bindTo = request.interactionId;
-  return {
-    puzzle: JSON.stringify(await parts.challenges.createChallenge({ bindTo })),
-    patience: parts.challenges.createPatience({ bindTo }),
-    patienceSeconds: PATIENCE_SECONDS,
-  };
-}
-
-async function answered(
-  parts: Pick<SignInParts, 'challenges' | 'domain'>,
-  { interactionId: bindTo }: SignInRequest,
-  form: PasswordForm,
-): Promise<boolean> {
-  const { challenges, domain } = parts;
-  const answers = [
-    form.puzzle ? await challenges.verifySolution(form.puzzle, { bindTo }) : undefined,
-    form.patience ? challenges.verifyPatience(form.patience, { bindTo }) : undefined,
-  ];
-  for (const answer of answers) {
-    if (answer?.kind !== 'ok') continue;
-    if (await domain.risk.spendChallenge(answer.spend.hash, answer.spend.ttlSeconds)) return true;
-  }
-  return false;
-}
 
 export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
   const { domain, transact, networks } = parts;
@@ -79,6 +39,7 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
     form: PasswordForm,
   ): Promise<SignInPage> => {
     const { ip } = visitor.origin;
+    const bindTo = request.interactionId;
     const account = await domain.identity.findByLogin(form.login);
     const device = await deviceOf(domain, visitor, account?.id);
     // A noisy network shuts out strangers in it, not somebody who has been in from this browser.
@@ -92,10 +53,10 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
     };
     // Before anything is spent: a form without an answer would otherwise keep the counter of
     // somebody else's account alive for ever, and cost its sender nothing.
-    const passed = await answered(parts, request, form);
+    const passed = await answered(parts, bindTo, form);
     const standing = await domain.risk.standingOf(guess);
     if (standing.kind === 'open' && !passed) {
-      const ask = await askFor(parts, request, visitor, standing.failures);
+      const ask = await askFor(parts, bindTo, visitor, standing.failures);
       if (ask) return { kind: 'password', problem: 'check', ask };
     }
     const slot = await domain.risk.reserveGuess(guess);
@@ -104,7 +65,7 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
       return locked(slot);
     }
     // Judged on the reservation as well: a burst has looked at the count before it moved.
-    const ask = passed ? undefined : await askFor(parts, request, visitor, slot.failures);
+    const ask = passed ? undefined : await askFor(parts, bindTo, visitor, slot.failures);
     if (ask) {
       await domain.risk.returnGuess(guess);
       return { kind: 'password', problem: 'check', ask };
@@ -117,7 +78,7 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
       throw error;
     });
     if (!looked) {
-      const again = await askFor(parts, request, visitor, slot.failures);
+      const again = await askFor(parts, bindTo, visitor, slot.failures);
       return { kind: 'password', problem: 'overloaded', ...(again ? { ask: again } : {}) };
     }
     const { check, rehashed } = looked;
@@ -135,7 +96,7 @@ export function createSubmitPassword(parts: SignInParts & { now: () => Date }) {
           details: { reason, factor: 'password' },
         }),
       );
-      const next = await askFor(parts, request, visitor, slot.failures + 1);
+      const next = await askFor(parts, bindTo, visitor, slot.failures + 1);
       return { kind: 'password', problem: 'rejected', ...(next ? { ask: next } : {}) };
     };
     if (!account) return refused('unknown_name');

@@ -1,60 +1,11 @@
 /** The log-in page with its check against robots, and the page of a log-in that is paused. */
-import { assetUrl } from '../assets.js';
-import { formTarget } from '../links.js';
+import { formTarget, localPath } from '../links.js';
+import { challengeOf, type SignInChallenge } from './challenge.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
 import { waitingTime } from './when.js';
 
 /** `check`: the log-in was sent without a valid `altcha` or `wait_token`, or too soon. */
 export type SignInProblem = 'rejected' | 'expired' | 'overloaded' | 'check';
-
-/**
- * Asked before a log-in. A puzzle is solved by the browser itself; where it cannot be, waiting
- * takes its place, so the page carries both. The form sends `altcha` or else `wait_token`.
- */
-export type SignInChallenge =
-  | {
-      readonly kind: 'puzzle';
-      /** What altcha-lib's `createChallenge` returned, as JSON; PBKDF2 only. */
-      readonly challengeJson: string;
-      readonly waitToken: string;
-      readonly waitSeconds: number;
-    }
-  | { readonly kind: 'wait'; readonly token: string; readonly seconds: number };
-
-/** Added to the content policy of a log-in page with a puzzle: its solver runs in workers. */
-export const PUZZLE_POLICY = "worker-src 'self'";
-
-const altcha = {
-  css: assetUrl('altcha.css'),
-  js: assetUrl('altcha.js'),
-  worker: assetUrl('altcha-worker.js'),
-};
-const challengeScript = { src: assetUrl('challenge.js'), module: false };
-
-function challengeOf(challenge: SignInChallenge | undefined) {
-  if (challenge === undefined) return {};
-  if (challenge.kind === 'wait') {
-    return {
-      challenge: { waitToken: challenge.token, seconds: wholeSeconds(challenge.seconds) },
-      scripts: [challengeScript],
-    };
-  }
-  return {
-    challenge: {
-      puzzle: challenge.challengeJson,
-      worker: altcha.worker,
-      waitToken: challenge.waitToken,
-      seconds: wholeSeconds(challenge.waitSeconds),
-    },
-    styles: [altcha.css],
-    // Both run after parsing and in this order, so the widget is there when it is set up.
-    scripts: [{ src: altcha.js, module: true }, challengeScript],
-  };
-}
-
-function wholeSeconds(seconds: number): number {
-  return Math.max(1, Math.ceil(seconds));
-}
 
 export function signInPage(
   props: PageProps & {
@@ -64,6 +15,8 @@ export function signInPage(
     readonly csrf: string;
     readonly login?: string | undefined;
     readonly problem?: SignInProblem | undefined;
+    /** The page for a forgotten password. */
+    readonly recoveryHref?: string | undefined;
     readonly challenge?: SignInChallenge | undefined;
   },
 ): string {
@@ -75,6 +28,7 @@ export function signInPage(
     csrf: props.csrf,
     login: props.login ?? '',
     problem: props.problem,
+    recoveryHref: localPath(props.recoveryHref),
     ...challengeOf(props.challenge),
   });
 }
@@ -102,6 +56,8 @@ export function lockedPage(
     readonly retryAfterSeconds: number;
     /** The clock time at which it opens, as people read it: "14:32" or "14:32 UTC". */
     readonly opensAt: string;
+    /** Where a new password is asked for, if one would open the lock. */
+    readonly recoveryHref?: string | undefined;
     readonly cancelAction?: string | undefined;
     readonly csrf?: string | undefined;
     readonly requestId: string;
@@ -112,6 +68,7 @@ export function lockedPage(
     links: linksOf(props.client),
     wait: waitingTime(props.retryAfterSeconds),
     opensAt: props.opensAt,
+    recoveryHref: localPath(props.recoveryHref),
     cancelAction: props.cancelAction === undefined ? undefined : formTarget(props.cancelAction),
     csrf: props.csrf,
     requestId: props.requestId,

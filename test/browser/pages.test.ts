@@ -169,7 +169,7 @@ describe('with the keyboard alone', () => {
         'password',
         'Show',
         'Continue',
-        'Cancel and go back to Alder & Oak',
+        'Forgot your password?',
       ]);
       for (const { ring } of walk) expect(ring).toBeGreaterThanOrEqual(2);
       await page.keyboard.press('Shift+Tab');

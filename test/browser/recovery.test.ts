@@ -74,7 +74,9 @@ describe.skipIf(!hasBrowser())('a forgotten password', () => {
         const link = await awaitLink(server, person.email);
         const mailbox = await context.newPage();
         await mailbox.goto(`${server.issuer}/dev/mailbox`);
-        expect(await mailbox.locator('main').innerText()).toContain('Choose a new password for');
+        expect(await mailbox.locator('main').innerText()).toContain(
+          'Choose a new password for your localhost',
+        );
 
         await page.goto(link);
         expect(await heading(page)).toBe('Choose a new password');

@@ -308,7 +308,7 @@ describe('where the short check is on', () => {
     body: reply.body
       .replaceAll(login, 'login')
       .replace(/nonce="[^"]*"/g, '')
-      .replace(/\/signin\/[\w-]+/g, '')
+      .replace(/\/signin\/[\w-]+|\?from=[\w-]+/g, '')
       .replace(/name="(csrf|wait_token)" value="[^"]+"/g, '$1')
       .replace(/data-puzzle="[^"]+"/g, 'puzzle')
       .replace(/[0-9a-f-]{36}/g, 'id')

@@ -6,6 +6,7 @@
  */
 import type { Clock } from '../../kernel/clock.js';
 import type { FlowParts } from '../domain.js';
+import { ACCOUNT_CLIENT } from '../ensure-account-client.js';
 import { answered, askFor, type ChallengeParts } from '../sign-in/challenge.js';
 import type { Ask, Visitor } from '../sign-in/index.js';
 import type { SignInParts } from '../sign-in/model.js';
@@ -96,7 +97,8 @@ export function createRequestRecovery(
           token,
           at: clock.now(),
           device: visitor.deviceLabel,
-          ...(client ? { shop: client.name } : {}),
+          // "Your account" is no shop.
+          ...(client && client.id !== ACCOUNT_CLIENT ? { shop: client.name } : {}),
         });
       });
       return { kind: 'sent' };

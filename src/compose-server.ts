@@ -6,6 +6,7 @@ import { createChangePassword } from './flows/account/change-password.js';
 import { createManageDevices } from './flows/account/devices.js';
 import { createLookOver } from './flows/account/overview.js';
 import { createVisit } from './flows/account/owner.js';
+import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
@@ -77,6 +78,8 @@ export async function composeServer(
     shared: domain.risk.sharedCounters,
     onStandIn: (store, error) => log.warn({ store, err: error }, 'a limit is counted elsewhere'),
   });
+  const { origin, hostname } = new URL(config.issuer);
+  const relyingParty = { id: hostname, origin, name: new URL(config.issuer).host };
   const signIn = createSignIn({
     domain,
     transact: core.transact,
@@ -85,13 +88,19 @@ export async function composeServer(
     challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
     challengeMode: config.botChallenge,
     drawQr: otpauthQr,
+    relyingParty,
   });
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const owned = { domain, transact: core.transact, clock };
   const post = composePost(config, core, log);
   const purge = startPurge({
-    purges: [domain.grants.purgeExpired, domain.risk.purgeRisk, domain.attempts.deleteExpired],
+    purges: [
+      domain.grants.purgeExpired,
+      domain.risk.purgeRisk,
+      domain.attempts.deleteExpired,
+      domain.credentials.purgePasskeyChallenges,
+    ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
 
@@ -125,6 +134,7 @@ export async function composeServer(
       lookOver: createLookOver({ domain }),
       changePassword: createChangePassword(owned),
       manageDevices: createManageDevices(owned),
+      managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
       secondFactor: createManageSecondFactor({
         ...owned,
         issuerName: new URL(config.issuer).host,

@@ -10,6 +10,7 @@ import { createAudit } from './domain/audit/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
+  createPasskeys,
   createPasswordPolicy,
   createRecoveryCodes,
   createTotp,
@@ -51,6 +52,7 @@ import { oneTimeCodes } from './platform/one-time-codes.js';
 import { startPasswordHasher } from './platform/password-hasher.js';
 import { createPasswordStrength } from './platform/password-strength.js';
 import { type Db, openPostgres } from './platform/postgres.js';
+import { webAuthn } from './platform/webauthn.js';
 
 export const migrationsDirectory = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
 
@@ -83,6 +85,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createPasswordPolicy({ db, hasher, strength, ...passwords }),
       ...createTotp({ db, clock, keyring, codes: oneTimeCodes }),
       ...createRecoveryCodes({ db, clock, keyring }),
+      ...createPasskeys({ db, clock, ceremonies: webAuthn }),
     },
     attempts: createAttempts({ db, keyring }),
     risk: createRisk({ db, clock, keyring }),

@@ -4,6 +4,7 @@ import type { Audit } from '../domain/audit/index.js';
 import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
+  Passkeys,
   PasswordPolicy,
   RecoveryCodes,
   Totp,
@@ -17,7 +18,7 @@ import type { Attempts } from '../domain/signin/index.js';
 
 export type Domain = {
   readonly identity: Identity;
-  readonly credentials: Credentials & PasswordPolicy & Totp & RecoveryCodes;
+  readonly credentials: Credentials & PasswordPolicy & Totp & RecoveryCodes & Passkeys;
   readonly attempts: Attempts;
   readonly risk: Risk;
   readonly clients: Clients & Brands;

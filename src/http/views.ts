@@ -6,6 +6,7 @@ export * from './views/account.js';
 export * from './views/account-second-step.js';
 export * from './views/consent.js';
 export * from './views/leaving.js';
+export * from './views/passkeys.js';
 export type { ClientBrand, PageProps } from './views/render.js';
 export * from './views/second-step.js';
 export * from './views/sign-in.js';

@@ -206,6 +206,7 @@ const accountStates: Readonly<Record<string, string>> = {
     codesLeft: 8,
     required: false,
     codesWaiting: true,
+    passkeys: [],
   }),
   'account-second-step-off': secondStepPage({
     ...secondStep,
@@ -214,6 +215,7 @@ const accountStates: Readonly<Record<string, string>> = {
     codesLeft: 0,
     required: false,
     codesWaiting: false,
+    passkeys: [],
   }),
   'account-second-step-staff': secondStepPage({
     ...secondStep,
@@ -221,6 +223,7 @@ const accountStates: Readonly<Record<string, string>> = {
     codesLeft: 0,
     required: true,
     codesWaiting: false,
+    passkeys: [],
   }),
   'account-app': appPage({
     ...enrol,

@@ -1,6 +1,6 @@
 /**
  * Credentials: how somebody proves to be an account's owner. Passwords, codes from an
- * authenticator app, and recovery codes that stand in for the app.
+ * authenticator app, recovery codes that stand in for the app, and passkeys.
  *
  * Promises: passwords are stored as argon2id only and compared in another process; a name that
  * has no account costs the same time as one that has (OWASP ASVS 6.3.8); every code counts once.
@@ -13,6 +13,19 @@ import { HISTORY_KEPT } from './password-history.js';
 import { isPlausible, normalizePassword } from './password-policy.js';
 import { passwordStore } from './store.js';
 
+export {
+  createPasskeys,
+  type NewPasskey,
+  PASSKEY_CHALLENGE_SECONDS,
+  PASSKEYS_PER_ACCOUNT,
+  type Passkey,
+  type PasskeyCeremonies,
+  type PasskeyCheck,
+  type PasskeyProof,
+  type Passkeys,
+  passkeyName,
+  type RelyingParty,
+} from './passkeys/passkeys.js';
 export {
   type AssessmentContext,
   type BreachedPasswords,

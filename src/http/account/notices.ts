@@ -13,6 +13,9 @@ export const notices = [
   'device-forgotten',
   'devices-forgotten',
   'device-distrusted',
+  'passkey-added',
+  'passkey-renamed',
+  'passkey-removed',
   'nothing-left',
 ] as const;
 

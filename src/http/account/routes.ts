@@ -1,6 +1,7 @@
 /** The pages below `/account`, on which people look after their own account. */
 import type Router from '@koa/router';
 import type { ManageDevices } from '../../flows/account/devices.js';
+import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { RequestState } from '../context.js';
@@ -11,6 +12,7 @@ import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
 import { createDesk, type DeskParts } from './desk.js';
 import { devicePages } from './devices.js';
+import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
 
 export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
@@ -18,6 +20,7 @@ export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
     readonly keyring: Pick<Keyring, 'seal' | 'open'>;
     readonly manageDevices: ManageDevices;
     readonly secondFactor: ManageSecondFactor;
+    readonly managePasskeys: ManagePasskeys;
   };
 
 /** @param fetch asks this very server */
@@ -34,7 +37,8 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
     call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
   });
   passwordPages(desk, parts);
-  authenticatorPages(desk, { secondFactor: parts.secondFactor, host: new URL(issuer).host });
+  authenticatorPages(desk, { ...parts, host: new URL(issuer).host });
+  passkeyPages(desk, parts.managePasskeys);
   devicePages(desk, parts.manageDevices);
   return desk.router;
 }

@@ -1,11 +1,12 @@
 /** The log-in page with its check against robots, and the page of a log-in that is paused. */
 import { assetUrl } from '../assets.js';
 import { formTarget } from '../links.js';
+import { type PasskeyAddresses, passkeyAddresses, passkeyScripts } from './passkeys.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
 import { waitingTime } from './when.js';
 
 /** `check`: the log-in was sent without a valid `altcha` or `wait_token`, or too soon. */
-export type SignInProblem = 'rejected' | 'expired' | 'overloaded' | 'check';
+export type SignInProblem = 'rejected' | 'expired' | 'overloaded' | 'check' | 'passkey';
 
 /**
  * Asked before a log-in. A puzzle is solved by the browser itself; where it cannot be, waiting
@@ -65,8 +66,11 @@ export function signInPage(
     readonly login?: string | undefined;
     readonly problem?: SignInProblem | undefined;
     readonly challenge?: SignInChallenge | undefined;
+    /** The button for a passkey; shown where the browser can use one. */
+    readonly passkey?: PasskeyAddresses | undefined;
   },
 ): string {
+  const { scripts = [], ...challenge } = challengeOf(props.challenge);
   return render('signin/sign-in', props, {
     brand: brandOf(props.client),
     links: linksOf(props.client),
@@ -75,7 +79,9 @@ export function signInPage(
     csrf: props.csrf,
     login: props.login ?? '',
     problem: props.problem,
-    ...challengeOf(props.challenge),
+    ...challenge,
+    passkey: props.passkey && passkeyAddresses(props.passkey),
+    scripts: [...scripts, ...(props.passkey ? passkeyScripts : [])],
   });
 }
 

@@ -7,6 +7,7 @@ import { createChangePassword } from './flows/account/change-password.js';
 import { createManageDevices } from './flows/account/devices.js';
 import { createLookOver } from './flows/account/overview.js';
 import { createVisit } from './flows/account/owner.js';
+import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createManageSessions } from './flows/account/sessions.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
@@ -88,7 +89,9 @@ export async function composeServer(
     challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
     challengeMode: config.botChallenge,
   };
-  const signIn = createSignIn({ ...guarded, drawQr: otpauthQr });
+  const { origin, hostname, host: name } = new URL(config.issuer);
+  const relyingParty = { id: hostname, origin, name };
+  const signIn = createSignIn({ ...guarded, drawQr: otpauthQr, relyingParty });
   const interactions = createInteractions(host, directory);
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
@@ -99,6 +102,7 @@ export async function composeServer(
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
+      domain.credentials.purgePasskeyChallenges,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -143,6 +147,7 @@ export async function composeServer(
       manageDevices: createManageDevices(owned),
       manageSessions: createManageSessions(owned),
       manageApplications: createManageApplications(owned),
+      managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
       secondFactor: createManageSecondFactor({
         ...owned,
         issuerName: new URL(config.issuer).host,

@@ -11,6 +11,7 @@ import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
   createOneTimeLinks,
+  createPasskeys,
   createPasswordPolicy,
   createRecoveryCodes,
   createTotp,
@@ -52,6 +53,7 @@ import { oneTimeCodes } from './platform/one-time-codes.js';
 import { startPasswordHasher } from './platform/password-hasher.js';
 import { createPasswordStrength } from './platform/password-strength.js';
 import { type Db, openPostgres } from './platform/postgres.js';
+import { webAuthn } from './platform/webauthn.js';
 
 export const migrationsDirectory = fileURLToPath(new URL('../prisma/migrations', import.meta.url));
 
@@ -85,6 +87,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createTotp({ db, clock, keyring, codes: oneTimeCodes }),
       ...createRecoveryCodes({ db, clock, keyring }),
       ...createOneTimeLinks({ db }),
+      ...createPasskeys({ db, clock, ceremonies: webAuthn }),
     },
     attempts: createAttempts({ db, keyring }),
     risk: createRisk({ db, clock, keyring }),

@@ -4,7 +4,7 @@
  */
 import type { ScopeDemand } from '../domain/access/index.js';
 import type { Actor } from '../domain/audit/index.js';
-import { ACR_ONE_FACTOR, ACR_TWO_FACTORS } from '../domain/signin/index.js';
+import { ACR_VALUES } from '../domain/signin/index.js';
 import type { FlowParts } from './domain.js';
 
 export type ChangeScopeDemandResult =
@@ -22,7 +22,7 @@ export type ChangeScopeDemand = (input: {
 }) => Promise<ChangeScopeDemandResult>;
 
 /** What a log-in can be here. A scope that asks for more would be out of everybody's reach. */
-export const DEMANDABLE_ACRS: readonly string[] = [ACR_ONE_FACTOR, ACR_TWO_FACTORS];
+export const DEMANDABLE_ACRS: readonly string[] = ACR_VALUES;
 /** No shopper's session is older than thirty days, so a longer age would ask for nothing. */
 export const LONGEST_DEMANDED_AGE = 30 * 24 * 3600;
 

@@ -5,6 +5,7 @@ import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
   OneTimeLinks,
+  Passkeys,
   PasswordPolicy,
   RecoveryCodes,
   Totp,
@@ -18,7 +19,12 @@ import type { Attempts } from '../domain/signin/index.js';
 
 export type Domain = {
   readonly identity: Identity;
-  readonly credentials: Credentials & PasswordPolicy & Totp & RecoveryCodes & OneTimeLinks;
+  readonly credentials: Credentials &
+    PasswordPolicy &
+    Totp &
+    RecoveryCodes &
+    OneTimeLinks &
+    Passkeys;
   readonly attempts: Attempts;
   readonly risk: Risk;
   readonly clients: Clients & Brands;

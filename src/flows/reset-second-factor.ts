@@ -2,6 +2,8 @@
  * An operator or administrator takes a lost second factor away: phone gone, codes gone. It is
  * also what somebody would ask for who has only the password, so everything that is signed in
  * ends, every device is a stranger again, the owner is written to, and it stands in the audit.
+ * Passkeys go with it: what was on the phone is gone with the phone, and beside a passkey nobody is
+ * let set an app up on the strength of the password.
  * Whether the one who asks is the owner has to be settled by people, beforehand (OWASP ASVS 6.4.4).
  */
 import { type Administrator, mayAdminister } from '../domain/access/index.js';
@@ -32,7 +34,9 @@ export function createResetSecondFactor({
     if (!mayAdminister(administrator, 'users:write')) return { kind: 'forbidden' };
     return transact(async ({ identity, credentials, grants, risk, audit, mail }) => {
       if (!(await identity.findAccount(accountId))) return { kind: 'not-found' };
-      if (!(await credentials.removeTotp(accountId))) return { kind: 'none' };
+      const hadApp = await credentials.removeTotp(accountId);
+      const passkeys = await credentials.removePasskeys(accountId);
+      if (!hadApp && passkeys === 0) return { kind: 'none' };
       await identity.raiseSecurityEpoch(accountId);
       const ended = await grants.endAccount(accountId, { sessions: true, tokens: true });
       const devices = await risk.revokeDevices(accountId);
@@ -42,7 +46,7 @@ export function createResetSecondFactor({
         actor: actorOf(administrator),
         subjectId: accountId,
         origin,
-        details: { reason, devices, ...ended },
+        details: { reason, devices, passkeys, ...ended },
       });
       await mail.enqueue({
         kind: 'second_factor_changed',

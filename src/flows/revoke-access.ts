@@ -43,7 +43,11 @@ export function createRevokeAccess({ transact }: FlowParts): RevokeAccess {
       if (!found) return { kind: 'not-found' };
 
       const ended = await grants.endAccount(accountId, { sessions, tokens });
-      const removed = credentialsToo ? await credentials.revokeCredentials(accountId) : 0;
+      // A passkey opens the account by itself, and one of them may be the thief's.
+      const removed = credentialsToo
+        ? (await credentials.revokeCredentials(accountId)) +
+          (await credentials.removePasskeys(accountId))
+        : 0;
       // A thief's browser would otherwise go on passing for the owner's second factor.
       if (credentialsToo) await risk.revokeDevices(accountId);
       const revoked = { ...ended, credentials: removed };

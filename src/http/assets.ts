@@ -1,6 +1,6 @@
 /**
- * The stylesheet, the scripts and the mark, and the widget of the check against robots. Every
- * file carries the hash of its content in its name, so a browser keeps it for a year and still
+ * The stylesheet, the scripts and the mark, the widget of the check against robots and the
+ * library that speaks to passkeys. Every file carries the hash of its content in its name, so a browser keeps it for a year and still
  * never shows an old one. All files are read once at start: a request chooses among them by name
  * and never reaches the file system.
  */
@@ -17,11 +17,14 @@ const prefix = '/assets/';
 
 /** From the npm package: the build that brings neither inline styles nor inline workers. */
 const altcha = dirname(createRequire(import.meta.url).resolve('altcha/altcha.css'));
+/** Of the npm package: the one file that a page can load as it is. */
+const webauthn = dirname(createRequire(import.meta.url).resolve('@simplewebauthn/browser'));
 const files: readonly (readonly [name: string, path: string])[] = [
   ...readdirSync(folder).map((name) => [name, join(folder, name)] as const),
   ['altcha.css', join(altcha, 'altcha.css')],
   ['altcha.js', join(altcha, 'altcha.min.js')],
   ['altcha-worker.js', join(altcha, '..', 'workers', 'pbkdf2.js')],
+  ['simplewebauthn.js', join(webauthn, '..', 'dist', 'bundle', 'index.umd.min.js')],
 ];
 
 const types: Readonly<Record<string, string>> = {

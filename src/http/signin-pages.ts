@@ -4,7 +4,7 @@ import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
 import { brandOf } from './brand.js';
 import type { AppContext } from './context.js';
-import { allowWorkers } from './middleware/headers.js';
+import { allowPasskeys, allowWorkers } from './middleware/headers.js';
 import { recoveryPath } from './recovery-cookie.js';
 import { clockTime } from './views/when.js';
 import {
@@ -14,6 +14,7 @@ import {
   enrolPage,
   identityLabel,
   lockedPage,
+  passkeyPage,
   recoveryCodePage,
   recoveryCodesPage,
   type SignInChallenge,
@@ -48,12 +49,14 @@ export function showStep(ctx: AppContext, shown: Shown): void {
     cancelAction: `${base}/cancel`,
     nonce: ctx.state.nonce,
   };
+  const passkey = { action: `${base}/passkey`, options: `${base}/passkey-options` };
   ctx.type = 'html';
   if ('problem' in page && page.problem) ctx.status = 422;
 
   switch (page.kind) {
     case 'password': {
       if (page.ask) allowWorkers(ctx);
+      allowPasskeys(ctx);
       if (page.problem === 'overloaded') {
         ctx.status = 503;
         ctx.set('Retry-After', String(new AppError('overloaded').row.retryAfterSeconds ?? 2));
@@ -63,6 +66,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
         action: `${base}/login`,
         login: shown.login,
         problem: page.problem,
+        passkey,
         recoveryHref: recoveryPath(interaction.uid),
         ...challengeFor(page.ask),
       });
@@ -87,12 +91,14 @@ export function showStep(ctx: AppContext, shown: Shown): void {
       ctx.body = endedPage(frame);
       return;
     case 'totp':
+      if (page.passkeyAccepted) allowPasskeys(ctx);
       ctx.body = shown.recovery
         ? recoveryCodePage({
             ...frame,
             action: `${base}/recovery`,
             codeAction: base,
-            problem: page.problem,
+            // A passkey is refused on the page that offers it.
+            problem: page.problem === 'passkey' ? undefined : page.problem,
           })
         : codePage({
             ...frame,
@@ -100,7 +106,12 @@ export function showStep(ctx: AppContext, shown: Shown): void {
             recoveryAction: page.recoveryCodeAccepted ? `${base}?use=recovery` : undefined,
             rememberable: page.rememberable,
             problem: page.problem,
+            passkey: page.passkeyAccepted ? passkey : undefined,
           });
+      return;
+    case 'passkey':
+      allowPasskeys(ctx);
+      ctx.body = passkeyPage({ ...frame, passkey, problem: page.problem });
       return;
     case 'enrol-totp':
       ctx.body = enrolPage({

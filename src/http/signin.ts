@@ -30,7 +30,7 @@ type LoginQuestion = Extract<Interaction['question'], { kind: 'login' }>;
 
 /** Whether a form has led to another step; what it was refused for stays with the form. */
 function goesOn(page: SignInPage): boolean {
-  const steps = ['totp', 'enrol-totp', 'show-recovery-codes'];
+  const steps = ['totp', 'passkey', 'enrol-totp', 'show-recovery-codes'];
   return steps.includes(page.kind) && !('problem' in page && page.problem);
 }
 
@@ -147,6 +147,21 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
       code: field('recovery_code').slice(0, 64),
     }),
   );
+  step('passkey', (ctx, request, field) =>
+    signIn.submitPasskey(request, visitorOf(ctx, devices), { passkey: field('passkey') }),
+  );
+  router.post('/:uid/passkey-options', form, async (ctx) => {
+    const interaction = await load(ctx);
+    tokens.check(ctx, interaction.uid);
+    const { question } = interaction;
+    const options =
+      question.kind === 'login'
+        ? await signIn.passkeyRequest(requestOf(interaction, question))
+        : undefined;
+    // The script loads the page again, which tells what comes next.
+    if (!options) return send(ctx, `/signin/${interaction.uid}`);
+    ctx.body = options;
+  });
   step('enrolment', (ctx, request, field) =>
     signIn.confirmEnrolment(request, visitorOf(ctx, devices), { code: field('code').slice(0, 32) }),
   );

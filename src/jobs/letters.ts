@@ -48,6 +48,7 @@ export function createLetterWriter(parts: {
           ...common,
           subject: `New sign-in to your ${shop} account`,
           reasons: letter.why.map((reason) => reasons[reason]),
+          by: letter.by ?? 'password',
         });
       case 'sign_in_void':
         return parts.print('sign-in-void', {
@@ -64,6 +65,19 @@ export function createLetterWriter(parts: {
           }[letter.change],
           change: letter.change,
         });
+      case 'passkey_changed': {
+        const name = plainWords(letter.name);
+        return parts.print('passkey-changed', {
+          ...common,
+          facts: name ? [...facts, ['Passkey', name]] : facts,
+          subject: {
+            added: `A passkey was added to your ${shop} account`,
+            removed: `A passkey was removed from your ${shop} account`,
+            suspicious: `A passkey of your ${shop} account was refused`,
+          }[letter.change],
+          change: letter.change,
+        });
+      }
       case 'recovery_code_used':
         return parts.print('recovery-code-used', {
           ...common,

@@ -4,17 +4,10 @@
  */
 import { errors } from 'oidc-provider';
 import type { ResourceServer } from '../domain/access/index.js';
-import {
-  ACR_ONE_FACTOR,
-  ACR_TWO_FACTORS,
-  ACR_VALUES,
-  type Acr,
-  isAcr,
-  satisfies,
-} from '../domain/signin/index.js';
+import { ACR_VALUES, type Acr, isAcr, satisfies } from '../domain/signin/index.js';
 
 /** What a log-in can reach here today; discovery names exactly these. */
-export const REACHABLE: readonly Acr[] = [ACR_ONE_FACTOR, ACR_TWO_FACTORS];
+export const REACHABLE: readonly Acr[] = ACR_VALUES;
 
 /** The least that is asked for. */
 export type Assurance = {

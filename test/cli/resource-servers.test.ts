@@ -81,13 +81,13 @@ describe('resource-servers create', () => {
   const refused: readonly (readonly [why: string, more: string[], complaint: string])[] = [
     [
       'what nobody can prove',
-      ['--acr', 'orders:pay=urn:latchkey:acr:phr'],
-      'The acr of "orders:pay" must be urn:latchkey:acr:1 or urn:latchkey:acr:2, not "urn:latchkey:acr:phr"',
+      ['--acr', 'orders:pay=urn:latchkey:acr:phrh'],
+      'The acr of "orders:pay" must be urn:latchkey:acr:1 or urn:latchkey:acr:2 or urn:latchkey:acr:phr, not "urn:latchkey:acr:phrh"',
     ],
     [
       'a class of log-in that is none',
       ['--acr', 'orders:read=2'],
-      'The acr of "orders:read" must be urn:latchkey:acr:1 or urn:latchkey:acr:2, not "2"',
+      'The acr of "orders:read" must be urn:latchkey:acr:1 or urn:latchkey:acr:2 or urn:latchkey:acr:phr, not "2"',
     ],
     [
       'an age of nothing',
@@ -164,7 +164,7 @@ describe('resource-servers require', () => {
     const indicator = await newApi('--acr', `orders:pay=${TWO}`);
     const require = (...argv: string[]) => shell.failure('resource-servers', 'require', ...argv);
     expect(await require(indicator, 'orders:pay', '--acr', 'two')).toBe(
-      'The acr of "orders:pay" must be urn:latchkey:acr:1 or urn:latchkey:acr:2, not "two"',
+      'The acr of "orders:pay" must be urn:latchkey:acr:1 or urn:latchkey:acr:2 or urn:latchkey:acr:phr, not "two"',
     );
     expect(await require(indicator, 'orders:pay', '--max-age', '0')).toMatch(/1 to 2592000/);
     expect(await require(indicator, 'orders:give', '--none')).toBe(

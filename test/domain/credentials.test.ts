@@ -78,6 +78,7 @@ const signIn = ({ domain, transact }: TestDomain, login: string, password: strin
     }),
     challenges,
     challengeMode: 'off',
+    relyingParty: { id: 'localhost', origin: 'http://localhost:4000', name: 'localhost' },
     drawQr: () => '<svg/>',
   }).submitPassword(
     {

@@ -24,6 +24,7 @@ const shopper: Situation = {
   proven: [],
   hasTotp: false,
   recoveryCodesLeft: 0,
+  hasPasskey: false,
   mayEnrol: false,
   deviceRemembered: false,
   codesToShow: false,
@@ -40,7 +41,19 @@ const twoFactors: Step = {
   acr: ACR_TWO_FACTORS,
   provenAt: NOW,
 };
-const asksCode: Step = { kind: 'totp', recoveryCodeAccepted: true };
+const asksCode: Step = {
+  kind: 'totp',
+  recoveryCodeAccepted: true,
+  passkeyAccepted: false,
+};
+const passkey = { hasPasskey: true };
+const byPasskey: Step = {
+  kind: 'done',
+  amr: ['pop', 'user', 'mfa'],
+  acr: ACR_PHISHING_RESISTANT,
+  provenAt: NOW,
+};
+const phrAsked = { requiredAcr: ACR_PHISHING_RESISTANT } as const;
 const twoAsked = { requiredAcr: ACR_TWO_FACTORS } as const;
 
 const table: readonly (readonly [string, Situation, Step])[] = [
@@ -59,7 +72,11 @@ const table: readonly (readonly [string, Situation, Step])[] = [
   [
     'a shopper without recovery codes is not offered to use one',
     { ...shopper, hasTotp: true, ...proven('password') },
-    { kind: 'totp', recoveryCodeAccepted: false },
+    {
+      kind: 'totp',
+      recoveryCodeAccepted: false,
+      passkeyAccepted: false,
+    },
   ],
   [
     'a shopper with password and code is in with two factors',
@@ -102,9 +119,50 @@ const table: readonly (readonly [string, Situation, Step])[] = [
     { kind: 'password' },
   ],
   [
-    'nobody is phishing-resistant yet',
+    'a code does not make anybody phishing-resistant',
     { ...staff, ...app, requiredAcr: ACR_PHISHING_RESISTANT, ...proven('password', 'totp') },
     { kind: 'unreachable', requiredAcr: ACR_PHISHING_RESISTANT },
+  ],
+  [
+    'whoever has a passkey is asked for it when that is what is asked for',
+    { ...shopper, ...app, ...passkey, ...phrAsked, ...proven('password', 'totp') },
+    { kind: 'passkey' },
+  ],
+  [
+    'a passkey is enough for everything, by itself',
+    { ...shopper, ...app, ...passkey, ...phrAsked, ...proven('passkey') },
+    byPasskey,
+  ],
+  ['for staff too', { ...staff, ...passkey, ...proven('passkey') }, byPasskey],
+  [
+    'a password and a passkey are as old as the older one',
+    { ...staff, ...passkey, ...proven('password', 'passkey') },
+    { ...byPasskey, amr: ['pwd', 'pop', 'user', 'mfa'] },
+  ],
+  [
+    'a passkey may stand in for the code',
+    { ...shopper, ...app, ...passkey, ...proven('password') },
+    { kind: 'totp', recoveryCodeAccepted: true, passkeyAccepted: true },
+  ],
+  [
+    'a shopper with a passkey still gets in with the password alone, elsewhere',
+    { ...shopper, ...passkey, ...proven('password') },
+    oneFactor,
+  ],
+  [
+    'nobody sets an app up beside a passkey on the strength of the password',
+    { ...shopper, ...passkey, ...twoAsked, mayEnrol: true, ...proven('password') },
+    { kind: 'passkey' },
+  ],
+  [
+    'nor do staff',
+    { ...staff, ...passkey, mayEnrol: true, ...proven('password') },
+    { kind: 'passkey' },
+  ],
+  [
+    'nobody learns that there is a passkey before the password is right',
+    { ...shopper, ...passkey, ...phrAsked },
+    { kind: 'password' },
   ],
   [
     'a request for one factor is content with one',

@@ -261,7 +261,7 @@ describe('an account with an authenticator app', () => {
 
   test('hears at the client that what nobody can prove cannot be had', async () => {
     const browser = newBrowser();
-    const reply = await browser.get(authorizeUrl({ acr_values: 'urn:latchkey:acr:phr' }));
+    const reply = await browser.get(authorizeUrl({ acr_values: 'urn:latchkey:acr:phrh' }));
     const callback = await callbackOf(browser, reply);
     expect(callback.searchParams.get('error')).toBe('unmet_authentication_requirements');
   });

@@ -243,6 +243,7 @@ const accountStates: Readonly<Record<string, string>> = {
     codesLeft: 8,
     required: false,
     codesWaiting: true,
+    passkeys: [],
   }),
   'account-second-step-off': secondStepPage({
     ...secondStep,
@@ -251,6 +252,7 @@ const accountStates: Readonly<Record<string, string>> = {
     codesLeft: 0,
     required: false,
     codesWaiting: false,
+    passkeys: [],
   }),
   'account-second-step-staff': secondStepPage({
     ...secondStep,
@@ -258,6 +260,7 @@ const accountStates: Readonly<Record<string, string>> = {
     codesLeft: 0,
     required: true,
     codesWaiting: false,
+    passkeys: [],
   }),
   'account-app': appPage({
     ...enrol,

@@ -1,7 +1,7 @@
 /**
  * Credentials: how somebody proves to be an account's owner. Passwords, codes from an
- * authenticator app, recovery codes that stand in for the app, and links in letters that stand
- * in for the password.
+ * authenticator app, recovery codes that stand in for the app, passkeys, and links in letters that
+ * stand in for the password.
  *
  * Promises: passwords are stored as argon2id only and compared in another process; a name that
  * has no account costs the same time as one that has (OWASP ASVS 6.3.8); every code counts once.
@@ -22,6 +22,19 @@ export {
   type OneTimeLink,
   type OneTimeLinks,
 } from './one-time-links.js';
+export {
+  createPasskeys,
+  type NewPasskey,
+  PASSKEY_CHALLENGE_SECONDS,
+  PASSKEYS_PER_ACCOUNT,
+  type Passkey,
+  type PasskeyCeremonies,
+  type PasskeyCheck,
+  type PasskeyProof,
+  type Passkeys,
+  passkeyName,
+  type RelyingParty,
+} from './passkeys/passkeys.js';
 export {
   type AssessmentContext,
   type BreachedPasswords,

@@ -15,10 +15,21 @@ export type Circumstances = {
 };
 
 export type LetterFacts =
-  | { readonly kind: 'suspicious_sign_in'; readonly why: readonly Surprise[] }
+  | {
+      readonly kind: 'suspicious_sign_in';
+      readonly why: readonly Surprise[];
+      /** What it was done with; a password unless it says so. */
+      readonly by?: 'passkey';
+    }
   | {
       readonly kind: 'second_factor_changed';
       readonly change: 'added' | 'removed' | 'recovery_codes_made';
+    }
+  | {
+      readonly kind: 'passkey_changed';
+      /** `suspicious`: its count did not rise, so there may be a copy; it was refused. */
+      readonly change: 'added' | 'removed' | 'suspicious';
+      readonly name: string;
     }
   /** Somebody knows the password, and nothing else: the owner must hear of it. */
   | { readonly kind: 'sign_in_void' }
@@ -39,6 +50,7 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   suspicious_sign_in: true,
   sign_in_void: true,
   second_factor_changed: true,
+  passkey_changed: true,
   recovery_code_used: true,
   password_changed: true,
   password_reset: true,

@@ -46,6 +46,7 @@ export function nextStep(situation: Situation | OnePage): Step {
     accountKind: situation.accountKind,
     proven: situation.proven.map((factor) => ({ factor, at: 0 })),
     hasTotp: false,
+    hasPasskey: false,
     recoveryCodesLeft: 0,
     mayEnrol: false,
     deviceRemembered: false,

@@ -4,7 +4,7 @@
  */
 
 /** What can be proven on the way in. */
-export type Factor = 'password' | 'totp' | 'recovery-code';
+export type Factor = 'password' | 'totp' | 'recovery-code' | 'passkey';
 
 /** A factor, and the second in which it was proven. */
 export type Proof = { readonly factor: Factor; readonly at: number };
@@ -34,6 +34,7 @@ export type Situation = {
   /** An authenticator app has been confirmed. */
   readonly hasTotp: boolean;
   readonly recoveryCodesLeft: number;
+  readonly hasPasskey: boolean;
   /** Whether an app may be enrolled here and now, on the strength of the password alone. */
   readonly mayEnrol: boolean;
   /** This browser was told to be remembered after an earlier second factor, and still is. */
@@ -46,7 +47,13 @@ export type Situation = {
 
 export type Step =
   | { readonly kind: 'password' }
-  | { readonly kind: 'totp'; readonly recoveryCodeAccepted: boolean }
+  | {
+      readonly kind: 'totp';
+      readonly recoveryCodeAccepted: boolean;
+      readonly passkeyAccepted: boolean;
+    }
+  /** Nothing but a passkey will do. */
+  | { readonly kind: 'passkey' }
   | { readonly kind: 'enrol-totp' }
   | { readonly kind: 'show-recovery-codes' }
   /** This account cannot become what is asked for: `unmet_authentication_requirements`. */
@@ -63,35 +70,48 @@ export type Step =
  * The next step of an attempt. Staff never get in on one factor: an account that can edit a
  * shop must not hang on one password (PCI DSS 8.4, OWASP ASVS 6.3.3). Nothing about the second
  * factor shows before the password is right.
+ *
+ * A passkey is both factors at once: the device, and what opens it (multi-factor cryptographic
+ * authenticator, NIST SP 800-63B 3.1.7). So it is enough by itself, for staff too, and stands in
+ * for a code. For shoppers it is another way in and takes none away: having one does not make the
+ * password ask for more, or whoever is at another device could not get in.
  */
 export function nextStep(situation: Situation): Step {
   const { accountKind, proven } = situation;
   const password = latest(proven, ['password']);
-  if (!password) return { kind: 'password' };
+  const passkey = latest(proven, ['passkey']);
+  const code = latest(proven, ['totp', 'recovery-code']);
+  const [first] = [passkey, password].filter((proof) => proof !== undefined);
+  if (!first) return { kind: 'password' };
 
   const requiredAcr = situation.requiredAcr ?? ACR_ONE_FACTOR;
-  // Nothing here resists a look-alike page yet, so nobody is asked for more in vain.
-  if (requiredAcr === ACR_PHISHING_RESISTANT) return { kind: 'unreachable', requiredAcr };
-
-  const second = latest(proven, ['totp', 'recovery-code']);
+  // A code can be relayed by a look-alike page, so it does not bring anybody there.
+  if (requiredAcr === ACR_PHISHING_RESISTANT && !passkey) {
+    return situation.hasPasskey ? { kind: 'passkey' } : { kind: 'unreachable', requiredAcr };
+  }
   const needed =
     accountKind === 'staff' ||
     // Being remembered proves nothing, so it cannot be passed off as a second factor.
     requiredAcr === ACR_TWO_FACTORS ||
     (situation.hasTotp && !situation.deviceRemembered);
-  if (needed && !second) {
+  if (needed && !passkey && !code) {
+    const { hasPasskey: passkeyAccepted } = situation;
     if (situation.hasTotp) {
-      return { kind: 'totp', recoveryCodeAccepted: situation.recoveryCodesLeft > 0 };
+      const recoveryCodeAccepted = situation.recoveryCodesLeft > 0;
+      return { kind: 'totp', recoveryCodeAccepted, passkeyAccepted };
     }
+    // Else a thief of the password could set an app up beside the owner's passkey.
+    if (passkeyAccepted) return { kind: 'passkey' };
     if (situation.mayEnrol) return { kind: 'enrol-totp' };
     return { kind: 'unreachable', requiredAcr: ACR_TWO_FACTORS };
   }
   if (situation.codesToShow) return { kind: 'show-recovery-codes' };
 
+  const proofs = [password, code, passkey].filter((proof) => proof !== undefined);
   return {
     kind: 'done',
-    ...whatHappened(second !== undefined),
-    provenAt: Math.min(password.at, second?.at ?? password.at),
+    ...whatHappened({ password, code, passkey }),
+    provenAt: Math.min(...proofs.map(({ at }) => at)),
   };
 }
 
@@ -110,9 +130,26 @@ function latest(proofs: readonly Proof[], factors: readonly Factor[]): Proof | u
  * "something you have" (look-up secrets, NIST SP 800-63B 3.1.2), so `mfa` is true as well. It is
  * not `kba`, which is what a person knows about their own life. A remembered device has no word,
  * because it proves nothing: such a log-in is `pwd` and class 1.
+ *
+ * A passkey is `pop`: a key was used, and without attestation nobody here knows whether hardware
+ * keeps it (`hwk`) or software (`swk`); "pop" leaves that open (OpenID Connect EAP ACR Values 1.0).
+ * `user`: the device asked somebody to be there. `mfa`: it also verified who, which is always
+ * asked for and signed; not by what means, so neither `pin` nor `fpt` would be true. The class is
+ * phishing-resistant, because the device signs for our origin and for no other.
  */
-function whatHappened(twoFactors: boolean): { amr: readonly string[]; acr: Acr } {
-  return twoFactors
-    ? { amr: ['pwd', 'otp', 'mfa'], acr: ACR_TWO_FACTORS }
-    : { amr: ['pwd'], acr: ACR_ONE_FACTOR };
+function whatHappened(by: {
+  password: Proof | undefined;
+  code: Proof | undefined;
+  passkey: Proof | undefined;
+}): {
+  amr: readonly string[];
+  acr: Acr;
+} {
+  const amr = [
+    ...(by.password ? ['pwd'] : []),
+    ...(by.code ? ['otp'] : []),
+    ...(by.passkey ? ['pop', 'user'] : []),
+  ];
+  if (by.passkey) return { amr: [...amr, 'mfa'], acr: ACR_PHISHING_RESISTANT };
+  return by.code ? { amr: [...amr, 'mfa'], acr: ACR_TWO_FACTORS } : { amr, acr: ACR_ONE_FACTOR };
 }

@@ -72,6 +72,7 @@ export async function finishSignIn(
     });
     await mail.enqueue({
       kind: 'suspicious_sign_in',
+      ...(step.amr.includes('pwd') ? {} : { by: 'passkey' as const }),
       accountId: account.id,
       why,
       at: input.at,

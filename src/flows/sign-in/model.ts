@@ -1,5 +1,6 @@
 /** What a sign-in is about, what the browser brings along, and which page it gets to see. */
 import type { Origin } from '../../domain/audit/index.js';
+import type { RelyingParty } from '../../domain/credentials/index.js';
 import type { ChallengeMode } from '../../domain/risk/index.js';
 import type { Acr } from '../../domain/signin/index.js';
 import type { FlowParts } from '../domain.js';
@@ -35,7 +36,7 @@ export type Ask = {
 export type SignInPage =
   | {
       readonly kind: 'password';
-      readonly problem?: 'rejected' | 'check' | 'expired' | 'overloaded';
+      readonly problem?: 'rejected' | 'check' | 'expired' | 'overloaded' | 'passkey';
       readonly ask?: Ask;
     }
   | { readonly kind: 'locked'; readonly retryAfterSeconds: number }
@@ -44,9 +45,12 @@ export type SignInPage =
   | {
       readonly kind: 'totp';
       readonly recoveryCodeAccepted: boolean;
+      readonly passkeyAccepted: boolean;
       readonly rememberable: boolean;
-      readonly problem?: 'wrong-code' | 'used-code';
+      readonly problem?: 'wrong-code' | 'used-code' | 'passkey';
     }
+  /** Nothing but a passkey will do; the password was right. */
+  | { readonly kind: 'passkey'; readonly problem?: 'passkey' }
   | {
       readonly kind: 'enrol-totp';
       readonly secret: string;
@@ -103,6 +107,8 @@ export type SignInParts = FlowParts & {
   readonly networks: NetworkPort;
   readonly challenges: ChallengePort;
   readonly challengeMode: ChallengeMode;
+  /** Whom passkeys are for: this server. */
+  readonly relyingParty: RelyingParty;
   /** The QR code of an otpauth address, as SVG. */
   readonly drawQr: (uri: string) => string | Promise<string>;
 };

@@ -29,6 +29,7 @@ export async function stepOf(
     accountKind: account.kind,
     proven: attempt.proven,
     hasTotp: await credentials.hasTotp(account.id),
+    hasPasskey: await credentials.hasPasskey(account.id),
     recoveryCodesLeft: await credentials.remainingRecoveryCodes(account.id),
     mayEnrol: true,
     deviceRemembered: device !== undefined && risk.trustsSecondFactor(device),
@@ -54,8 +55,11 @@ export async function pageOf(
       return {
         kind: 'totp',
         recoveryCodeAccepted: step.recoveryCodeAccepted,
+        passkeyAccepted: step.passkeyAccepted,
         rememberable: account.kind === 'shopper',
       };
+    case 'passkey':
+      return { kind: 'passkey' };
     case 'show-recovery-codes':
       return { kind: 'show-recovery-codes', codes: attempt.recoveryCodes ?? [] };
     case 'enrol-totp':

@@ -5,7 +5,6 @@
  * counted before it is judged (OWASP ASVS 6.5.5, NIST SP 800-63B 3.2.2).
  */
 import type { Guess } from '../../domain/risk/index.js';
-import type { Factor } from '../../domain/signin/index.js';
 import type { Domain } from '../domain.js';
 import {
   EXPIRED,
@@ -18,7 +17,7 @@ import { deviceOf, pageOf, stepOf } from './next-page.js';
 import { createSteps } from './steps.js';
 
 type Judged =
-  | { readonly kind: 'right'; readonly factor: Exclude<Factor, 'password'> }
+  | { readonly kind: 'right'; readonly factor: 'totp' | 'recovery-code' }
   | { readonly kind: 'wrong'; readonly reason: string; readonly replayed: boolean };
 
 export function createSecondFactor(parts: SignInParts & { now: () => Date }) {

@@ -1,4 +1,5 @@
 /** The pages of the second step: setting an app up, moving, doing without, recovery codes. */
+import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
 import {
   accountAppPage,
@@ -17,7 +18,11 @@ const FRESH = { fresh: true } as const;
 
 export function authenticatorPages(
   desk: Desk,
-  parts: { readonly secondFactor: ManageSecondFactor; readonly host: string },
+  parts: {
+    readonly secondFactor: ManageSecondFactor;
+    readonly managePasskeys: ManagePasskeys;
+    readonly host: string;
+  },
 ): void {
   const { secondFactor, host } = parts;
 
@@ -51,7 +56,8 @@ export function authenticatorPages(
 
   desk.page('/authenticators', { fresh: false }, async (call) => {
     const state = await secondFactor.look(call.owner);
-    call.ctx.body = accountSecondStepPage({ ...call.frame('second-step'), ...state });
+    const passkeys = await parts.managePasskeys.list(call.owner);
+    call.ctx.body = accountSecondStepPage({ ...call.frame('second-step'), ...state, passkeys });
   });
 
   desk.page('/authenticators/app', FRESH, (call) => showApp(call));

@@ -16,6 +16,9 @@ export const notices = [
   'session-ended',
   'sessions-ended',
   'application-removed',
+  'passkey-added',
+  'passkey-renamed',
+  'passkey-removed',
   'nothing-left',
 ] as const;
 

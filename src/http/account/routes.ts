@@ -2,6 +2,7 @@
 import type Router from '@koa/router';
 import type { ManageApplications } from '../../flows/account/applications.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
+import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
 import type { ManageSessions } from '../../flows/account/sessions.js';
 import type { Keyring } from '../../kernel/keyring.js';
@@ -13,6 +14,7 @@ import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
 import { createDesk, type DeskParts } from './desk.js';
 import { devicePages } from './devices.js';
+import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
 import { applicationPages, sessionPages } from './sessions.js';
 
@@ -23,6 +25,7 @@ export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
     readonly manageSessions: ManageSessions;
     readonly manageApplications: ManageApplications;
     readonly secondFactor: ManageSecondFactor;
+    readonly managePasskeys: ManagePasskeys;
   };
 
 /** @param fetch asks this very server */
@@ -39,7 +42,8 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
     call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
   });
   passwordPages(desk, parts);
-  authenticatorPages(desk, { secondFactor: parts.secondFactor, host: new URL(issuer).host });
+  authenticatorPages(desk, { ...parts, host: new URL(issuer).host });
+  passkeyPages(desk, parts.managePasskeys);
   devicePages(desk, parts.manageDevices);
   sessionPages(desk, parts.manageSessions);
   applicationPages(desk, parts.manageApplications);

@@ -4,7 +4,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { AppContext, AppMiddleware } from '../context.js';
-import { PUZZLE_POLICY } from '../views.js';
+import { PASSKEY_POLICY, PUZZLE_POLICY } from '../views.js';
 
 function policy(nonce: string, formTargets: readonly string[]): string {
   return [
@@ -63,4 +63,10 @@ function formSource(target: string): string | undefined {
 export function allowWorkers(ctx: AppContext): void {
   const header = ctx.response.get('Content-Security-Policy');
   if (header) ctx.set('Content-Security-Policy', `${header}; ${PUZZLE_POLICY}`);
+}
+
+/** Lets the script of a page with a passkey ask this server what to sign, and nobody else. */
+export function allowPasskeys(ctx: AppContext): void {
+  const header = ctx.response.get('Content-Security-Policy');
+  if (header) ctx.set('Content-Security-Policy', `${header}; ${PASSKEY_POLICY}`);
 }

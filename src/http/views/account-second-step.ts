@@ -1,6 +1,7 @@
 /** The pages on which people set up their second step, and keep a way back in. */
 import { formTarget, otpauthLink } from '../links.js';
 import type { AccountFrame } from './account.js';
+import { type PasskeyRow, passkeyRow } from './passkeys.js';
 import { render } from './render.js';
 import { codesFile, secretGroups } from './second-step.js';
 import { dayOf } from './when.js';
@@ -15,6 +16,7 @@ export function accountSecondStepPage(
     readonly codesLeft: number;
     readonly required: boolean;
     readonly codesWaiting: boolean;
+    readonly passkeys: readonly PasskeyRow[];
   },
 ): string {
   return render('account/second-step', props, {
@@ -23,6 +25,7 @@ export function accountSecondStepPage(
     codesLeft: props.codesLeft,
     required: props.required,
     codesWaiting: props.codesWaiting,
+    passkeys: props.passkeys.map(passkeyRow),
   });
 }
 

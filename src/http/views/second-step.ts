@@ -1,5 +1,6 @@
 /** The second step of signing in: entering a code, setting the step up, keeping a way back in. */
 import { formTarget, localPath, otpauthLink } from '../links.js';
+import { type PasskeyAddresses, passkeyAddresses, passkeyScripts } from './passkeys.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
 
 type StepProps = PageProps & {
@@ -17,7 +18,7 @@ function frameOf(props: StepProps) {
   };
 }
 
-export type CodeProblem = 'wrong-code' | 'used-code';
+export type CodeProblem = 'wrong-code' | 'used-code' | 'passkey';
 
 /** Fields: `code`, and `remember` (`yes`) where this device may be remembered. */
 export function codePage(
@@ -26,6 +27,8 @@ export function codePage(
     /** The page that asks for a recovery code, if there are any left; opened with GET. */
     readonly recoveryAction: string | undefined;
     readonly rememberable: boolean;
+    /** The button for a passkey instead; shown where the browser can use one. */
+    readonly passkey?: PasskeyAddresses | undefined;
     readonly problem?: CodeProblem | undefined;
   },
 ): string {
@@ -35,6 +38,8 @@ export function codePage(
     recoveryHref: props.recoveryAction === undefined ? undefined : formTarget(props.recoveryAction),
     rememberable: props.rememberable,
     problem: props.problem,
+    passkey: props.passkey && passkeyAddresses(props.passkey),
+    scripts: props.passkey ? passkeyScripts : [],
   });
 }
 

@@ -1,11 +1,12 @@
 /** The log-in page with its check against robots, and the page of a log-in that is paused. */
 import { formTarget, localPath } from '../links.js';
 import { challengeOf, type SignInChallenge } from './challenge.js';
+import { type PasskeyAddresses, passkeyAddresses, passkeyScripts } from './passkeys.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
 import { waitingTime } from './when.js';
 
 /** `check`: the log-in was sent without a valid `altcha` or `wait_token`, or too soon. */
-export type SignInProblem = 'rejected' | 'expired' | 'overloaded' | 'check';
+export type SignInProblem = 'rejected' | 'expired' | 'overloaded' | 'check' | 'passkey';
 
 export function signInPage(
   props: PageProps & {
@@ -18,8 +19,11 @@ export function signInPage(
     /** The page for a forgotten password. */
     readonly recoveryHref?: string | undefined;
     readonly challenge?: SignInChallenge | undefined;
+    /** The button for a passkey; shown where the browser can use one. */
+    readonly passkey?: PasskeyAddresses | undefined;
   },
 ): string {
+  const { scripts = [], ...challenge } = challengeOf(props.challenge);
   return render('signin/sign-in', props, {
     brand: brandOf(props.client),
     links: linksOf(props.client),
@@ -29,7 +33,9 @@ export function signInPage(
     login: props.login ?? '',
     problem: props.problem,
     recoveryHref: localPath(props.recoveryHref),
-    ...challengeOf(props.challenge),
+    ...challenge,
+    passkey: props.passkey && passkeyAddresses(props.passkey),
+    scripts: [...scripts, ...(props.passkey ? passkeyScripts : [])],
   });
 }
 

@@ -49,7 +49,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
     cancelAction: `${base}/cancel`,
     nonce: ctx.state.nonce,
   };
-  const passkey = { action: `${base}/passkey`, options: `${base}/passkey-options` };
+  const passkey = { action: `${base}/passkey`, options: `${base}/passkey-options`, page: base };
   ctx.type = 'html';
   if ('problem' in page && page.problem) ctx.status = 422;
 

@@ -10,6 +10,7 @@ import {
   accountDeviceQuestionPage,
   accountDevicesPage,
   accountOverviewPage,
+  accountPasskeyQuestionPage,
   accountPasswordPage,
   codePage,
   consentPage,
@@ -68,6 +69,20 @@ const hostilePages: Record<string, string> = {
     requestId: hostile,
   }),
   code: codePage({ client, ...forms, recoveryAction: '/signin/a', rememberable: true }),
+  'passkey of an account': accountPasskeyQuestionPage({
+    section: 'second-step',
+    person: { name: hostile, email: hostile },
+    csrf: hostile,
+    action: '/a',
+    passkey: {
+      id: 'a',
+      name: hostile,
+      createdAt: new Date(0),
+      lastUsedAt: null,
+      backedUp: false,
+      needed: false,
+    },
+  }),
   'recovery code': recoveryCodePage({
     client,
     ...forms,

@@ -10,6 +10,10 @@ const write = createLetterWriter({ print: printLetter, issuer, accountUrl });
 
 const everyKind: readonly LetterFacts[] = [
   { kind: 'suspicious_sign_in', why: ['after_failures', 'new_device', 'new_network'] },
+  { kind: 'suspicious_sign_in', why: ['new_device'], by: 'passkey' },
+  { kind: 'passkey_changed', change: 'added', name: 'my phone' },
+  { kind: 'passkey_changed', change: 'removed', name: 'evil.example/now' },
+  { kind: 'passkey_changed', change: 'suspicious', name: '' },
   { kind: 'sign_in_void' },
   { kind: 'second_factor_changed', change: 'added' },
   { kind: 'second_factor_changed', change: 'removed' },
@@ -58,7 +62,8 @@ describe.each(cases)('%s', (_name, facts) => {
     expect(html.match(/href="[^"]*"/g)).toEqual([`href="${own}"`]);
     expect(text.match(/https?:\S+/g)?.filter((link) => !link.includes('evil'))).toEqual([own]);
     const facts_ = text.slice(text.indexOf('  When:'), text.indexOf('\n\nIf this was'));
-    expect(facts_.split('\n')).toHaveLength(3);
+    const named = 'name' in facts && facts.name !== '';
+    expect(facts_.split('\n')).toHaveLength(named ? 4 : 3);
     expect(facts_).not.toMatch(/evil\.example|:\/\/|@/);
   });
 });

@@ -41,6 +41,10 @@ const sentPage = nonced(views.recoverySentPage);
 const newPasswordPage = nonced(views.recoveryPasswordPage);
 const donePage = nonced(views.recoveryDonePage);
 const deadPage = nonced(views.recoveryDeadPage);
+const passkeyPage = nonced(views.passkeyPage);
+const newPasskeyPage = nonced(views.accountNewPasskeyPage);
+const passkeyNamePage = nonced(views.accountPasskeyNamePage);
+const passkeyQuestionPage = nonced(views.accountPasskeyQuestionPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -387,8 +391,52 @@ const recoveryStates = {
   'recovery-dead': deadPage({ client, againHref: '/recovery' }),
 };
 
+const passkey = {
+  action: '/signin/7f3c/passkey',
+  options: '/signin/7f3c/passkey-options',
+  page: '/signin/7f3c',
+};
+const newPasskey = {
+  ...secondStep,
+  passkey: { ...passkey, page: '/account/authenticators/passkeys/new' },
+  name: 'Firefox on Windows',
+  most: 20,
+};
+const ownPasskey = {
+  id: '4dca9589-3cd5-4afd-8b89-3d722a3ee6b4',
+  name: 'my phone',
+  createdAt: new Date('2026-04-02T12:00:00Z'),
+  lastUsedAt: new Date('2026-11-20T07:30:00Z'),
+  backedUp: true,
+  needed: false,
+};
+const passkeyPages: Readonly<Record<string, string>> = {
+  'sign-in-passkey-refused': signInPage({ ...signIn, passkey, problem: 'passkey' }),
+  'code-or-passkey': codePage({ ...code, rememberable: true, passkey }),
+  passkey: passkeyPage({ ...signIn, passkey }),
+  'passkey-refused': passkeyPage({ ...signIn, passkey, problem: 'passkey' }),
+  'account-passkeys': secondStepPage({
+    ...secondStep,
+    notice: 'passkey-added',
+    since: new Date('2026-04-02T12:00:00Z'),
+    codesLeft: 8,
+    required: true,
+    codesWaiting: false,
+    passkeys: [ownPasskey, { ...ownPasskey, lastUsedAt: null, backedUp: false, needed: true }],
+  }),
+  'account-passkey-new': newPasskeyPage(newPasskey),
+  'account-passkey-too-many': newPasskeyPage({ ...newPasskey, problem: 'too-many' }),
+  'account-passkey-name': passkeyNamePage({ ...secondStep, action: '/a', passkey: ownPasskey }),
+  'account-passkey-remove': passkeyQuestionPage({
+    ...secondStep,
+    action: '/a',
+    passkey: ownPasskey,
+  }),
+};
+
 export const pageStates: Readonly<Record<string, string>> = {
   ...recoveryStates,
+  ...passkeyPages,
   'sign-in': signInPage(signIn),
   'sign-in-rejected': signInPage({
     ...signIn,

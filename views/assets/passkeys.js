@@ -23,14 +23,17 @@
     problem.lastElementChild.textContent = words ?? '';
   };
 
-  async function options() {
+  // One question after the other: the server knows the newest only, and it must be ours.
+  let asked = Promise.resolve();
+  function options() {
+    asked = asked.catch(() => undefined).then(request);
+    return asked;
+  }
+  async function request() {
     const body = new URLSearchParams({ csrf: form.elements.namedItem('csrf').value });
     const reply = await fetch(form.dataset.options, { method: 'POST', body });
     const json = reply.headers.get('content-type')?.startsWith('application/json');
-    if (reply.ok && json) return reply.json();
-    // The sign-in is over, or has to be proven again: the page itself knows what comes next.
-    location.reload();
-    return new Promise(() => {});
+    return reply.ok && json ? reply.json() : undefined;
   }
 
   function send(credential) {
@@ -39,12 +42,17 @@
   }
 
   let renewal;
+  // An offer that was overtaken by the button, or by a newer one, must not call that off.
+  let turn = 0;
   async function offer() {
     clearTimeout(renewal);
+    turn += 1;
+    const mine = turn;
     if (form.dataset.conditional === undefined) return;
     if (!(await webauthn.browserSupportsWebAuthnAutofill())) return;
     try {
       const optionsJSON = await options();
+      if (!optionsJSON || mine !== turn) return;
       renewal = setTimeout(offer, RENEW_MS);
       send(await webauthn.startAuthentication({ optionsJSON, useBrowserAutofill: true }));
     } catch {
@@ -54,6 +62,11 @@
 
   async function ask() {
     const optionsJSON = await options();
+    if (!optionsJSON) {
+      // The sign-in is over, or has to be proven again: the page knows what comes next.
+      location.assign(form.dataset.page);
+      return new Promise(() => {});
+    }
     return creates
       ? webauthn.startRegistration({ optionsJSON })
       : webauthn.startAuthentication({ optionsJSON });
@@ -66,6 +79,7 @@
     if (busy) return;
     busy = true;
     clearTimeout(renewal);
+    turn += 1;
     WebAuthnAbortService.cancelCeremony();
     button.setAttribute('aria-busy', 'true');
     tell();

@@ -23,7 +23,7 @@ export function passkeyPages(desk: Desk, passkeys: ManagePasskeys): void {
     call.ctx.type = 'html';
     call.ctx.body = accountNewPasskeyPage({
       ...call.frame('second-step'),
-      passkey: { action: NEW, options: OPTIONS },
+      passkey: { action: NEW, options: OPTIONS, page: NEW },
       name: problem ? call.field('name').slice(0, 60) : call.visitor.deviceLabel,
       most: PASSKEYS_PER_ACCOUNT,
       problem,

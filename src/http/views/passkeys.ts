@@ -14,11 +14,19 @@ export const passkeyScripts = [
   { src: assetUrl('passkeys.js'), module: false },
 ];
 
-/** Where the button sends its answer (field `passkey`), and where its script asks. */
-export type PasskeyAddresses = { readonly action: string; readonly options: string };
+/** Of a button for passkeys. */
+export type PasskeyAddresses = {
+  /** Takes the answer (field `passkey`). */
+  readonly action: string;
+  /** Tells the script what to sign. */
+  readonly options: string;
+  /** The page itself, for when there is nothing to sign any more. */
+  readonly page: string;
+};
 
 export function passkeyAddresses(passkey: PasskeyAddresses) {
-  return { action: formTarget(passkey.action), options: formTarget(passkey.options) };
+  const { action, options, page } = passkey;
+  return { action: formTarget(action), options: formTarget(options), page: formTarget(page) };
 }
 
 /** The step that takes a passkey and nothing else. */

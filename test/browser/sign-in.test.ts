@@ -265,7 +265,7 @@ describe.skipIf(!hasBrowser())('signing in', () => {
     const strict: Server = createServer((req, res) => {
       if (req.method === 'GET') return res.end(JSON.stringify([order]));
       const challenge =
-        'Bearer error="insufficient_user_authentication", acr_values="urn:latchkey:acr:phr"';
+        'Bearer error="insufficient_user_authentication", acr_values="urn:latchkey:acr:phrh"';
       return res.writeHead(401, { 'www-authenticate': challenge }).end('{}');
     });
     await new Promise<void>((resolve) => strict.listen(0, '127.0.0.1', resolve));

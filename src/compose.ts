@@ -104,8 +104,12 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
 }
 
 /** Domain and flows: what the command line needs, and what the server is built on. */
-export function composeCore(config: Settled, log: Logger, clock: Clock = systemClock) {
-  const postgres = openPostgres({ url: config.databaseUrl });
+export function composeCore(
+  config: Settled,
+  log: Logger,
+  { clock = systemClock, patient = false }: { clock?: Clock; patient?: boolean } = {},
+) {
+  const postgres = openPostgres({ url: config.databaseUrl, patient });
   const keyring = createKeyring(config.keyring.reveal());
   const hasher = startPasswordHasher({
     // The processes of one machine share its cores, so they share the hashing as well.

@@ -10,7 +10,8 @@ import { settle } from './settle.js';
 export async function visit<T>(config: Config, work: (core: Core) => Promise<T>): Promise<T> {
   const ground = await settle(config, 'visit');
   try {
-    const core = composeCore(ground.config, createLogger({ level: 'silent', format: 'json' }));
+    const log = createLogger({ level: 'silent', format: 'json' });
+    const core = composeCore(ground.config, log, { patient: true });
     try {
       return await work(core);
     } finally {

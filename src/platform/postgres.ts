@@ -87,21 +87,24 @@ export function openPostgres(options: {
   url: Secret;
   poolSize?: number;
   applicationName?: string;
+  /** For commands: nobody waits for an answer over HTTP, and a busy machine is no outage. */
+  patient?: boolean;
 }): Postgres {
+  const patience = options.patient ? 6 : 1;
   const names = new Map<string, string>();
   const adapter = new PrismaPg(
     {
       connectionString: options.url.reveal(),
       max: options.poolSize ?? 10,
       application_name: options.applicationName ?? 'latchkey',
-      connectionTimeoutMillis: 1_000,
+      connectionTimeoutMillis: 1_000 * patience,
       idleTimeoutMillis: 30_000,
       keepAlive: true,
-      statement_timeout: 1_300,
+      statement_timeout: 1_300 * patience,
       lock_timeout: 1_000,
       idle_in_transaction_session_timeout: 5_000,
       // The last resort when the network swallows the answer: a caller is told within two seconds.
-      query_timeout: 1_500,
+      query_timeout: 1_500 * patience,
     },
     {
       statementNameGenerator: ({ sql }) => {

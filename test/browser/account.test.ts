@@ -200,6 +200,8 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
       };
       await page.goto(`${server.issuer}/account`);
       await signIn(page, person);
+      await page.getByRole('heading', { name: /^Hello/ }).waitFor();
+      await page.waitForLoadState();
       await keys.press('Tab');
       expect(await page.locator(':focus').innerText()).toBe('Skip to the content');
       await tabTo(/^Password$/);

@@ -9,6 +9,7 @@ export { PUZZLE_POLICY, type SignInChallenge } from './views/challenge.js';
 export * from './views/consent.js';
 export * from './views/leaving.js';
 export * from './views/recovery.js';
+export * from './views/registration.js';
 export type { ClientBrand, PageProps } from './views/render.js';
 export * from './views/second-step.js';
 export * from './views/sign-in.js';

@@ -17,6 +17,8 @@ export function signInPage(
     readonly problem?: SignInProblem | undefined;
     /** The page for a forgotten password. */
     readonly recoveryHref?: string | undefined;
+    /** The page for newcomers, where the client takes them. */
+    readonly registerHref?: string | undefined;
     readonly challenge?: SignInChallenge | undefined;
   },
 ): string {
@@ -29,6 +31,7 @@ export function signInPage(
     login: props.login ?? '',
     problem: props.problem,
     recoveryHref: localPath(props.recoveryHref),
+    registerHref: localPath(props.registerHref),
     ...challengeOf(props.challenge),
   });
 }

@@ -107,11 +107,11 @@ export function createRequestRegistration(
   };
 }
 
-/** On one line and not too long; nothing if nothing is left. */
+/** On one line and not too long, without half a character at its end; nothing if nothing is left. */
 function plainName(name: string): string | undefined {
   const plain = name
     .normalize('NFC')
     .replace(/[\p{Cc}\p{Zl}\p{Zp}\s]+/gu, ' ')
     .trim();
-  return [...plain].slice(0, LONGEST_NAME).join('') || undefined;
+  return plain.slice(0, LONGEST_NAME).replace(/[\ud800-\udbff]$/, '') || undefined;
 }

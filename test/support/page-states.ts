@@ -599,5 +599,4 @@ export const pageStates: Readonly<Record<string, string>> = {
   }),
   ...accountStates,
   ...registerStates,
-  ...registerStates,
 };

@@ -21,6 +21,7 @@ export function composePost(
     mail: domain.mail,
     sendLetter: createSendLetter({
       identity: domain.identity,
+      registrations: domain.registrations,
       mailer: smtp ?? mailbox,
       render: createLetterWriter({
         print: printLetter,

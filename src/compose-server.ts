@@ -14,6 +14,8 @@ import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createRequestRecovery } from './flows/recovery/request.js';
 import { createResetPassword } from './flows/recovery/reset.js';
+import { createCompleteRegistration } from './flows/registration/complete.js';
+import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
 import { lookOf } from './http/brand.js';
@@ -103,6 +105,7 @@ export async function composeServer(
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
       domain.credentials.purgePasskeyChallenges,
+      domain.registrations.purgeRegistrations,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -131,6 +134,18 @@ export async function composeServer(
       interactions,
       request: createRequestRecovery({ ...guarded, letters: limits.letterRequests }),
       reset: createResetPassword(owned),
+      tokens,
+      devices,
+    },
+    registration: {
+      issuer: config.issuer,
+      interactions,
+      request: createRequestRegistration({ ...guarded, letters: limits.letterRequests }),
+      complete: createCompleteRegistration({
+        ...guarded,
+        drawQr: otpauthQr,
+        relyingParty,
+      }),
       tokens,
       devices,
     },

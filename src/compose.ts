@@ -22,8 +22,10 @@ import { createGrants } from './domain/grants/index.js';
 import { createIdentity } from './domain/identity/index.js';
 import { createKeys } from './domain/keys/index.js';
 import { createMail } from './domain/mail/index.js';
+import { createRegistrations } from './domain/registrations/index.js';
 import { createRisk } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
+import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createBrandClient } from './flows/brand-client.js';
@@ -90,6 +92,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createPasskeys({ db, clock, ceremonies: webAuthn }),
     },
     attempts: createAttempts({ db, keyring }),
+    registrations: createRegistrations({ db, keyring }),
     risk: createRisk({ db, clock, keyring }),
     clients: {
       ...createClients({ db, clock, production }),
@@ -152,6 +155,7 @@ export function composeCore(
     registerClient,
     brandClient,
     recordTokenReuse: createRecordTokenReuse(given),
+    allowSignUp: createAllowSignUp(given),
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
     changeScopeDemand: createChangeScopeDemand(given),

@@ -25,6 +25,7 @@ const create: Command = {
     { flag: '--audience <indicator>', meaning: 'Repeatable; speaks for this resource server' },
     { flag: '--native', meaning: 'An application on the user’s device' },
     { flag: '--first-party', meaning: 'The shop’s own: no consent page' },
+    { flag: '--sign-up', meaning: 'Newcomers may create an account on its log-in page' },
     { flag: '--id-token-alg <alg>', meaning: idTokenAlgs.join(' or ') },
     { flag: '--jwks <file>', meaning: 'Public keys of a private_key_jwt client' },
     { flag: '--require-par', meaning: 'Only pushed authorization requests (RFC 9126)' },
@@ -48,6 +49,7 @@ const create: Command = {
         audience: many,
         native: { type: 'boolean' },
         'first-party': { type: 'boolean' },
+        'sign-up': { type: 'boolean' },
         'id-token-alg': { type: 'string' },
         jwks: { type: 'string' },
         'require-par': { type: 'boolean' },
@@ -71,6 +73,7 @@ const create: Command = {
       ),
       applicationType: values.native ? 'native' : 'web',
       firstParty: values['first-party'] ?? false,
+      selfRegistration: values['sign-up'] ?? false,
       redirectUris,
       postLogoutRedirectUris: values['post-logout-redirect-uri'] ?? [],
       webOrigins: values['web-origin'] ?? [],
@@ -118,13 +121,8 @@ function oneOf<const T extends string>(flag: string, value: string, known: reado
 function readAllowance(value: string): [string, string[]] {
   const at = value.lastIndexOf('=');
   if (at < 1) throw new UsageError('--allow must be <indicator>=<scope>[,<scope>…]');
-  return [
-    value.slice(0, at),
-    value
-      .slice(at + 1)
-      .split(/[\s,]+/)
-      .filter(Boolean),
-  ];
+  const scopes = value.slice(at + 1).split(/[\s,]+/);
+  return [value.slice(0, at), scopes.filter(Boolean)];
 }
 
 function readJwks(file: string): unknown {

@@ -1,4 +1,5 @@
 /** The command line's view of the program: reads of the domain, and the flows it may start. */
+import type { AllowSignUp } from '../flows/allow-sign-up.js';
 import type { BrandClient } from '../flows/brand-client.js';
 import type { ChangeScopeDemand } from '../flows/change-scope-demand.js';
 import type { ChangeStatus } from '../flows/change-status.js';
@@ -24,6 +25,7 @@ export type CliCore = {
     readonly unlockAccount: UnlockAccount;
     readonly resetSecondFactor: ResetSecondFactor;
     readonly registerClient: RegisterClient;
+    readonly allowSignUp: AllowSignUp;
     readonly issueClientSecret: IssueClientSecret;
     readonly createResourceServer: CreateResourceServer;
     readonly changeScopeDemand: ChangeScopeDemand;

@@ -14,6 +14,7 @@ import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { Keys } from '../domain/keys/index.js';
 import type { Mail } from '../domain/mail/index.js';
+import type { Registrations } from '../domain/registrations/index.js';
 import type { Risk } from '../domain/risk/index.js';
 import type { Attempts } from '../domain/signin/index.js';
 
@@ -26,6 +27,7 @@ export type Domain = {
     OneTimeLinks &
     Passkeys;
   readonly attempts: Attempts;
+  readonly registrations: Registrations;
   readonly risk: Risk;
   readonly clients: Clients & Brands;
   readonly access: Access;

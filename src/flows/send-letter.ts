@@ -1,9 +1,13 @@
 /**
  * A letter leaves the queue: its reader is looked up now, not when it was written, so that a
  * person erased or disabled in between gets nothing, and a changed address is the right one.
+ *
+ * Only here it turns out whether a newcomer's address has an account already (OWASP ASVS 6.3.8):
+ * whoever asked has had the answer long ago, so neither its words nor its time can tell.
  */
 import type { Identity } from '../domain/identity/index.js';
-import type { Letter } from '../domain/mail/index.js';
+import type { Letter, NewcomerLetter } from '../domain/mail/index.js';
+import type { Registrations } from '../domain/registrations/index.js';
 
 export type Message = {
   readonly to: string;
@@ -17,24 +21,53 @@ export type Mailer = { send(message: Message): Promise<void> };
 
 export type SendLetterResult =
   | { readonly kind: 'sent' }
-  | { readonly kind: 'dropped'; readonly reason: 'no_account' | 'disabled' | 'forgotten' }
+  | {
+      readonly kind: 'dropped';
+      readonly reason: 'no_account' | 'disabled' | 'forgotten' | 'expired';
+    }
   /** Their mail server says that the mailbox does not exist: asking again only annoys it. */
   | { readonly kind: 'refused' };
 
 export type SendLetter = (letter: Letter) => Promise<SendLetterResult>;
 
+type Addressed = { readonly to: string; readonly letter: Letter };
+type Dropped = Extract<SendLetterResult, { kind: 'dropped' }>;
+
 export function createSendLetter(parts: {
-  readonly identity: Pick<Identity, 'findPerson'>;
+  readonly identity: Pick<Identity, 'findPerson' | 'findByLogin'>;
+  readonly registrations: Pick<Registrations, 'findById'>;
   readonly mailer: Mailer;
   readonly render: (letter: Letter) => Omit<Message, 'to'>;
 }): SendLetter {
-  return async (letter) => {
+  async function toOwner(letter: Exclude<Letter, NewcomerLetter>): Promise<Addressed | Dropped> {
     const person = await parts.identity.findPerson(letter.accountId);
     if (!person) return { kind: 'dropped', reason: 'no_account' };
     if (person.status !== 'active') return { kind: 'dropped', reason: 'disabled' };
     if (!person.email) return { kind: 'dropped', reason: 'forgotten' };
+    return { to: person.email, letter };
+  }
+
+  /** The code and the link go to an address without an account; an owner is told, and no more. */
+  async function toNewcomer(letter: NewcomerLetter): Promise<Addressed | Dropped> {
+    const newcomer = await parts.registrations.findById(letter.registrationId);
+    if (!newcomer) return { kind: 'dropped', reason: 'expired' };
+    const owner = await parts.identity.findByLogin(newcomer.email);
+    if (!owner) return { to: newcomer.email, letter };
+    const { at, shop, device } = letter;
+    return toOwner({
+      kind: 'already_registered',
+      accountId: owner.id,
+      at,
+      ...(shop === undefined ? {} : { shop }),
+      ...(device === undefined ? {} : { device }),
+    });
+  }
+
+  return async (letter) => {
+    const addressed = await ('registrationId' in letter ? toNewcomer(letter) : toOwner(letter));
+    if ('kind' in addressed) return addressed;
     try {
-      await parts.mailer.send({ to: person.email, ...parts.render(letter) });
+      await parts.mailer.send({ to: addressed.to, ...parts.render(addressed.letter) });
     } catch (error) {
       if (isPermanent(error)) return { kind: 'refused' };
       throw error;

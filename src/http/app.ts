@@ -18,6 +18,8 @@ import { pinOrigin } from './middleware/origin.js';
 import { observeRequests, type RequestObserver } from './middleware/requests.js';
 import { protocolRoutes } from './protocol.js';
 import { type RecoveryParts, recoveryRoutes } from './recovery.js';
+import { type RegistrationParts, registrationRoutes } from './registration.js';
+import { registrationLinkRoutes } from './registration-link.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -30,6 +32,7 @@ export type AppParts = {
   readonly brand: BrandParts;
   readonly signIn: SignInParts;
   readonly recovery: RecoveryParts;
+  readonly registration: RegistrationParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -61,6 +64,8 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     homeRoutes(parts.home),
     brandRoutes(parts.brand),
     signInRoutes(parts.signIn),
+    registrationRoutes(parts.registration),
+    registrationLinkRoutes(parts.registration),
     recoveryRoutes(parts.recovery),
     accountRoutes(
       parts.account,

@@ -6,6 +6,7 @@ import { brandOf } from './brand.js';
 import type { AppContext } from './context.js';
 import { allowPasskeys, allowWorkers } from './middleware/headers.js';
 import { recoveryPath } from './recovery-cookie.js';
+import { registerPath } from './registration-cookie.js';
 import { clockTime } from './views/when.js';
 import {
   codePage,
@@ -68,6 +69,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
         problem: page.problem,
         passkey,
         recoveryHref: recoveryPath(interaction.uid),
+        registerHref: interaction.client.signUp ? registerPath(interaction.uid) : undefined,
         ...challengeFor(page.ask),
       });
       return;

@@ -10,6 +10,7 @@ export * from './views/consent.js';
 export * from './views/leaving.js';
 export * from './views/passkeys.js';
 export * from './views/recovery.js';
+export * from './views/registration.js';
 export type { ClientBrand, PageProps } from './views/render.js';
 export * from './views/second-step.js';
 export * from './views/sign-in.js';

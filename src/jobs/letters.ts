@@ -97,6 +97,20 @@ export function createLetterWriter(parts: {
           // would carry the token to whoever sent that request (CWE-640, CVE-2023-49097).
           link: `${parts.issuer}/recovery/${letter.token}`,
         });
+      case 'registration':
+        return parts.print('registration', {
+          ...common,
+          // Not in the subject: it is shown on locked screens.
+          subject: `Confirm your e-mail address for ${shop}`,
+          code: `${letter.code.slice(0, 3)} ${letter.code.slice(3)}`,
+          link: `${parts.issuer}/register/${letter.token}`,
+        });
+      case 'already_registered':
+        return parts.print('already-registered', {
+          ...common,
+          subject: `You already have an account at ${shop}`,
+          link: `${parts.issuer}/recovery`,
+        });
     }
   };
 }

@@ -20,6 +20,8 @@ export type InteractionClient = {
   readonly policyUri: string | undefined;
   readonly tosUri: string | undefined;
   readonly brand: Brand | undefined;
+  /** Newcomers may create an account on its log-in page. */
+  readonly signUp: boolean;
 };
 
 /** One question to one browser. */
@@ -104,8 +106,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
     findClient,
 
     async clientOf(uid) {
-      const found = await lost(host.current().Interaction.find(uid));
-      const id = found?.params.client_id;
+      const id = (await lost(host.current().Interaction.find(uid)))?.params.client_id;
       return typeof id === 'string' ? findClient(id) : undefined;
     },
 
@@ -187,13 +188,9 @@ export function createInteractions(host: Host, directory: Directory): Interactio
               ]),
             ),
           };
+          const result = { consent: { allowed } };
           return lost(
-            provider.interactionResult(
-              req,
-              res,
-              { consent: { allowed } },
-              { mergeWithLastSubmission: true },
-            ),
+            provider.interactionResult(req, res, result, { mergeWithLastSubmission: true }),
           );
         }
         case 'unreachable':
@@ -230,6 +227,7 @@ function describe(found: object): InteractionClient {
     clientUri: client.clientUri ?? undefined,
     policyUri: client.policyUri ?? undefined,
     tosUri: client.tosUri ?? undefined,
+    signUp: client.selfRegistration,
     brand,
   };
 }

@@ -19,6 +19,8 @@ type Pen = {
   paragraph(text: string): string;
   heading(text: string): string;
   facts(rows: readonly Fact[]): string;
+  /** A code to be typed, large enough to be read across a desk. */
+  code(text: string): string;
   /** The address of a page of ours; never one that came from somebody else. */
   link(href: string): string;
 };
@@ -27,6 +29,7 @@ const textPen: Pen = {
   paragraph: (text) => `${text}\n\n`,
   heading: (text) => `${text}\n${'-'.repeat(text.length)}\n\n`,
   facts: (rows) => `${rows.map(([label, value]) => `  ${label}: ${value}`).join('\n')}\n\n`,
+  code: (text) => `    ${text}\n\n`,
   link: (href) => `${href}\n\n`,
 };
 
@@ -37,6 +40,7 @@ const style = {
   facts: 'margin:0 0 16px;border-collapse:collapse;line-height:1.5',
   label: 'padding:4px 24px 4px 0;text-align:left;vertical-align:top;font-weight:normal;opacity:.7',
   value: 'padding:4px 0;text-align:left;vertical-align:top',
+  code: 'margin:0 0 16px;font-size:28px;line-height:1.3;font-weight:600;letter-spacing:2px',
 };
 
 const htmlPen: Pen = {
@@ -49,6 +53,7 @@ const htmlPen: Pen = {
           `<tr><th scope="row" style="${style.label}">${escapeHtml(label)}</th><td style="${style.value}">${escapeHtml(value)}</td></tr>\n`,
       )
       .join('')}</table>\n`,
+  code: (text) => `<p style="${style.code}">${escapeHtml(text)}</p>\n`,
   link: (href) =>
     `<p style="${style.paragraph}"><a href="${escapeHtml(href)}">${escapeHtml(href)}</a></p>\n`,
 };

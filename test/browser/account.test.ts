@@ -200,7 +200,7 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
       };
       await page.goto(`${server.issuer}/account`);
       await signIn(page, person);
-      await page.getByRole('heading', { name: /^Hello/ }).waitFor();
+      await page.getByRole('heading', { name: /^Your account$/ }).waitFor();
       await page.waitForLoadState();
       await keys.press('Tab');
       expect(await page.locator(':focus').innerText()).toBe('Skip to the content');

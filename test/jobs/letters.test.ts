@@ -1,6 +1,11 @@
 /** The words of letters: for every kind, in both forms, whatever stands in them. */
 import { describe, expect, test } from 'vitest';
-import type { Letter, LetterFacts } from '../../src/domain/mail/index.js';
+import type {
+  Circumstances,
+  Letter,
+  LetterFacts,
+  NewcomerFacts,
+} from '../../src/domain/mail/index.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import { printLetter } from '../../src/platform/letter-press.js';
 
@@ -8,7 +13,9 @@ const issuer = 'https://id.shop.example';
 const accountUrl = `${issuer}/account`;
 const write = createLetterWriter({ print: printLetter, issuer, accountUrl });
 
-const everyKind: readonly LetterFacts[] = [
+type Facts = LetterFacts | NewcomerFacts;
+
+const everyKind: readonly Facts[] = [
   { kind: 'suspicious_sign_in', why: ['after_failures', 'new_device', 'new_network'] },
   { kind: 'suspicious_sign_in', why: ['new_device'], by: 'passkey' },
   { kind: 'passkey_changed', change: 'added', name: 'my phone' },
@@ -22,16 +29,22 @@ const everyKind: readonly LetterFacts[] = [
   { kind: 'recovery_code_used', left: 7 },
   { kind: 'password_changed' },
   { kind: 'password_reset', token: 't0ken' },
+  { kind: 'registration', token: 't0ken', code: '012345' },
+  { kind: 'already_registered' },
 ];
 const cases = everyKind.map((facts) => [JSON.stringify(facts), facts] as const);
 
-const letterOf = (facts: LetterFacts, more: Partial<Letter> = {}): Letter => ({
-  accountId: 'b1f6',
-  at: new Date('2026-11-22T09:12:00Z'),
-  shop: 'Alder & Oak',
-  ...more,
-  ...facts,
-});
+const letterOf = (facts: Facts, more: Partial<Circumstances> = {}): Letter => {
+  const told = { at: new Date('2026-11-22T09:12:00Z'), shop: 'Alder & Oak', ...more };
+  return facts.kind === 'registration'
+    ? { registrationId: 'b1f6', ...told, ...facts }
+    : { accountId: 'b1f6', ...told, ...facts };
+};
+const linkOf: Readonly<Partial<Record<Facts['kind'], string>>> = {
+  password_reset: `${issuer}/recovery/t0ken`,
+  registration: `${issuer}/register/t0ken`,
+  already_registered: `${issuer}/recovery`,
+};
 
 describe.each(cases)('%s', (_name, facts) => {
   test('says what happened, when, and what to do if it was somebody else', () => {
@@ -58,7 +71,7 @@ describe.each(cases)('%s', (_name, facts) => {
     );
     expect(subject).not.toMatch(/[\p{Cc}\u202e]/u);
     expect(subject.length).toBeLessThan(120);
-    const own = facts.kind === 'password_reset' ? `${issuer}/recovery/t0ken` : accountUrl;
+    const own = linkOf[facts.kind] ?? accountUrl;
     expect(html.match(/href="[^"]*"/g)).toEqual([`href="${own}"`]);
     expect(text.match(/https?:\S+/g)?.filter((link) => !link.includes('evil'))).toEqual([own]);
     const facts_ = text.slice(text.indexOf('  When:'), text.indexOf('\n\nIf this was'));

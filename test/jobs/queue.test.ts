@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createIdentity } from '../../src/domain/identity/index.js';
 import { createMail, type Letter } from '../../src/domain/mail/index.js';
+import { createRegistrations } from '../../src/domain/registrations/index.js';
 import { createSendLetter, type Message } from '../../src/flows/send-letter.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import { createTasks } from '../../src/jobs/queue.js';
@@ -79,6 +80,7 @@ function startNode(url = database.url): JobQueue {
       mail: createMail({ db, keyring }),
       sendLetter: createSendLetter({
         identity: createIdentity({ db, keyring }),
+        registrations: createRegistrations({ db, keyring }),
         mailer: { send: (message) => transport(message) },
         render: createLetterWriter({ print: printLetter, issuer: 'https://id.shop.example' }),
       }),

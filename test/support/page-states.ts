@@ -45,6 +45,11 @@ const passkeyPage = nonced(views.passkeyPage);
 const newPasskeyPage = nonced(views.accountNewPasskeyPage);
 const passkeyNamePage = nonced(views.accountPasskeyNamePage);
 const passkeyQuestionPage = nonced(views.accountPasskeyQuestionPage);
+const registerPage = nonced(views.registerPage);
+const registerCodePage = nonced(views.registerCodePage);
+const registerPasswordPage = nonced(views.registerPasswordPage);
+const registerDonePage = nonced(views.registerDonePage);
+const registerDeadPage = nonced(views.registerDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -354,6 +359,59 @@ const accountStates: Readonly<Record<string, string>> = {
   'account-aside-closed': asidePage({ reason: 'closed' }),
 };
 
+const register = {
+  client,
+  action: '/signin/7f3c/register',
+  csrf: 'k2Jx0Yw1',
+  signInHref: '/signin/7f3c',
+};
+const registerCode = {
+  ...register,
+  email: 'mara@fernhill.example',
+  againHref: '/signin/7f3c/register',
+};
+const registerPassword = { ...register, email: 'mara@fernhill.example', minLength: 12 };
+
+const registerStates = {
+  'register-ask': registerPage(register),
+  'register-ask-address': registerPage({
+    ...register,
+    name: 'Mara Quill',
+    email: 'mara@fernhill',
+    problem: 'address',
+  }),
+  'register-ask-puzzle': registerPage({
+    ...register,
+    email: 'mara@fernhill.example',
+    problem: 'check',
+    challenge: await puzzle(60, 5),
+  }),
+  'register-code': registerCodePage(registerCode),
+  'register-code-wrong': registerCodePage({
+    ...registerCode,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+    problem: 'wrong-code',
+  }),
+  'register-password': registerPasswordPage(registerPassword),
+  'register-password-refused': registerPasswordPage({
+    ...registerPassword,
+    problem: { kind: 'refused', reasons: ['The password must have at least 12 characters.'] },
+  }),
+  'register-password-overloaded': registerPasswordPage({
+    ...registerPassword,
+    problem: { kind: 'overloaded' },
+  }),
+  'register-done': registerDonePage({ client, outcome: 'created' }),
+  'register-done-shop': registerDonePage({
+    client,
+    outcome: 'created',
+    clientUri: 'https://alder-oak.example/',
+  }),
+  'register-taken': registerDonePage({ client, outcome: 'taken', signInHref: '/signin/7f3c' }),
+  'register-dead': registerDeadPage({ client, againHref: '/signin/7f3c/register' }),
+  'register-dead-plain': registerDeadPage({}),
+};
+
 const recoveryStates = {
   'recovery-ask': askPage(recovery),
   'recovery-ask-plain': askPage({ action: '/recovery', csrf: 'k2Jx0Yw1' }),
@@ -438,6 +496,7 @@ export const pageStates: Readonly<Record<string, string>> = {
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
+  'sign-in-newcomers': signInPage({ ...signIn, registerHref: '/signin/7f3c/register' }),
   'sign-in-rejected': signInPage({
     ...signIn,
     login: 'mara@fernhill.example',
@@ -590,4 +649,5 @@ export const pageStates: Readonly<Record<string, string>> = {
     ],
   }),
   ...accountStates,
+  ...registerStates,
 };

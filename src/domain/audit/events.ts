@@ -8,6 +8,7 @@ export const auditEvents = {
   account_disabled: 'An account was disabled; its sessions, grants and tokens ended.',
   account_enabled: 'A disabled account was enabled again.',
   client_created: 'A client was registered.',
+  client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
   client_brand_changed: 'The logo or the colours of a client’s pages were changed or taken away.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',
@@ -19,6 +20,9 @@ export const auditEvents = {
   sign_in_refused: 'A sign-in was refused; `details.reason` says why.',
   login_suspicious: 'A sign-in succeeded after failures, on a new device or from a new network.',
   sign_in_void: 'A right password was followed by five wrong codes; that sign-in ended.',
+  registration_requested:
+    'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
+  registration_void: 'Five wrong codes ended the creation of an account.',
   account_unlocked: 'The guess counters of an account were cleared.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',

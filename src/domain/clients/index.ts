@@ -57,6 +57,8 @@ export type ClientDraft = {
   readonly idTokenAlg?: (typeof idTokenAlgs)[number];
   readonly requirePushedRequests?: boolean;
   readonly dpopBoundAccessTokens?: boolean;
+  /** Newcomers may create an account of their own on its log-in page. */
+  readonly selfRegistration?: boolean;
   readonly jwks?: unknown;
   readonly clientUri?: string;
   readonly policyUri?: string;
@@ -103,6 +105,10 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     /** Changes the status and ends everything issued so far. False if there is no such client. */
     setStatus: (id: string, status: 'active' | 'disabled') => store.setStatus(id, status),
 
+    /** Says whether newcomers may create accounts at it. False if there is no such client. */
+    setSelfRegistration: (id: string, allowed: boolean): Promise<boolean> =>
+      store.setSelfRegistration(id, allowed),
+
     /**
      * Makes a secret and returns it this once. Call it in a transaction: the client's row is
      * held, so two calls at a time cannot both be the second secret.
@@ -148,6 +154,7 @@ function rowOf(draft: ClientDraft): Omit<ClientRow, 'status' | 'createdAt'> {
     idTokenAlg: draft.idTokenAlg ?? 'ES256',
     requirePushedRequests: draft.requirePushedRequests ?? false,
     dpopBoundAccessTokens: draft.dpopBoundAccessTokens ?? false,
+    selfRegistration: draft.selfRegistration ?? false,
     jwks: draft.jwks ?? null,
     clientUri: draft.clientUri ?? null,
     policyUri: draft.policyUri ?? null,
@@ -187,6 +194,9 @@ function draftFaults(draft: ClientDraft, production: boolean): string[] {
   if (usesCode && !draft.redirectUris?.length) faults.push('A redirect URI is required');
   if (!usesCode && draft.redirectUris?.length) {
     faults.push('A redirect URI is of no use without the authorization_code grant');
+  }
+  if (draft.selfRegistration && !usesCode) {
+    faults.push('Nobody can sign up without a log-in page (the authorization_code grant)');
   }
   for (const uri of [...(draft.redirectUris ?? []), ...(draft.postLogoutRedirectUris ?? [])]) {
     const fault = redirectUriFault(uri, { native, production });

@@ -25,6 +25,7 @@ export type ClientRow = {
   readonly idTokenAlg: string;
   readonly requirePushedRequests: boolean;
   readonly dpopBoundAccessTokens: boolean;
+  readonly selfRegistration: boolean;
   readonly jwks: unknown;
   readonly clientUri: string | null;
   readonly policyUri: string | null;
@@ -83,6 +84,11 @@ export function clientsStore(db: Db) {
                updated_at = now()
          WHERE id = ${id}`;
       return changed > 0;
+    },
+
+    async setSelfRegistration(id: string, allowed: boolean): Promise<boolean> {
+      const data = { selfRegistration: allowed };
+      return (await db.client.updateMany({ where: { id }, data })).count > 0;
     },
 
     /** Holds the client's row until the transaction ends, so that secrets are counted in turn. */

@@ -8,10 +8,19 @@
 import { newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Db } from '../../platform/postgres.js';
-import { type Letter, parseLetter, serializeLetter } from './letters.js';
+import { type Letter, parseLetter, readerOf, serializeLetter } from './letters.js';
 import { mailStore, SEND_LETTER } from './store.js';
 
-export type { Circumstances, Letter, LetterFacts, LetterKind, Surprise } from './letters.js';
+export type {
+  AccountLetter,
+  Circumstances,
+  Letter,
+  LetterFacts,
+  LetterKind,
+  NewcomerFacts,
+  NewcomerLetter,
+  Surprise,
+} from './letters.js';
 
 /** The queue's name for the sending of a letter. */
 export const sendLetterTask = SEND_LETTER;
@@ -27,14 +36,14 @@ export function createMail({ db, keyring }: { db: Db; keyring: Keyring }) {
     /**
      * Queues a letter; call it in the transaction of what it tells about.
      *
-     * @param options.once one letter of this kind to this account for this key, while it waits.
+     * @param options.once one letter of this kind to this reader for this key, while it waits.
      *   Stored as a blind index: a key made of something personal gives nothing away.
      */
     async enqueue(letter: Letter, options: { readonly once?: string } = {}): Promise<void> {
       const id = newId();
       const box = keyring.seal(PURPOSE, serializeLetter(letter), id);
       const { once } = options;
-      const words = `${letter.accountId}\0${letter.kind}\0${once}`;
+      const words = `${readerOf(letter)}\0${letter.kind}\0${once}`;
       const index = once === undefined ? undefined : keyring.blindIndexes(KEY_PURPOSE, words)[0];
       await store.add(
         { letter: id, sealed: Buffer.from(box).toString('base64') },

@@ -36,13 +36,27 @@ export type LetterFacts =
   | { readonly kind: 'recovery_code_used'; readonly left: number }
   | { readonly kind: 'password_changed' }
   /** The letter is the only place where the token stands in full; the queue holds it sealed. */
-  | { readonly kind: 'password_reset'; readonly token: string };
+  | { readonly kind: 'password_reset'; readonly token: string }
+  /** Somebody wanted to create an account with the address of one that exists. */
+  | { readonly kind: 'already_registered' };
+
+/** To an address that is not proven yet; what is in it proves it. */
+export type NewcomerFacts = {
+  readonly kind: 'registration';
+  readonly token: string;
+  readonly code: string;
+};
+
+/** To the owner of an account. */
+export type AccountLetter = { readonly accountId: string } & Circumstances & LetterFacts;
+/** To whoever reads the mail of a registration. */
+export type NewcomerLetter = { readonly registrationId: string } & Circumstances & NewcomerFacts;
 
 /**
- * A letter names its reader by account id alone: the address is looked up when it is sent, so
+ * A letter names its reader by an id alone: the address is looked up when it is sent, so
  * somebody who was erased in the meantime gets nothing, and nothing of them waits in a queue.
  */
-export type Letter = { readonly accountId: string } & Circumstances & LetterFacts;
+export type Letter = AccountLetter | NewcomerLetter;
 
 export type LetterKind = Letter['kind'];
 
@@ -54,7 +68,13 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   recovery_code_used: true,
   password_changed: true,
   password_reset: true,
+  already_registered: true,
+  registration: true,
 };
+
+/** The id of whoever gets it. */
+export const readerOf = (letter: Letter): string =>
+  'accountId' in letter ? letter.accountId : letter.registrationId;
 
 export function serializeLetter(letter: Letter): string {
   return JSON.stringify(letter);
@@ -62,7 +82,7 @@ export function serializeLetter(letter: Letter): string {
 
 /** Throws for a kind this version does not know: a newer node will, at the next attempt. */
 export function parseLetter(text: string): Letter {
-  const letter = JSON.parse(text) as Omit<Letter, 'at'> & { readonly at: string };
+  const letter = JSON.parse(text) as { readonly kind: string; readonly at: string };
   if (!Object.hasOwn(kinds, letter.kind)) throw new Error('A letter of an unknown kind');
   return { ...letter, at: new Date(letter.at) } as Letter;
 }

@@ -18,6 +18,8 @@ export function signInPage(
     readonly problem?: SignInProblem | undefined;
     /** The page for a forgotten password. */
     readonly recoveryHref?: string | undefined;
+    /** The page for newcomers, where the client takes them. */
+    readonly registerHref?: string | undefined;
     readonly challenge?: SignInChallenge | undefined;
     /** The button for a passkey; shown where the browser can use one. */
     readonly passkey?: PasskeyAddresses | undefined;
@@ -33,6 +35,7 @@ export function signInPage(
     login: props.login ?? '',
     problem: props.problem,
     recoveryHref: localPath(props.recoveryHref),
+    registerHref: localPath(props.registerHref),
     ...challenge,
     passkey: props.passkey && passkeyAddresses(props.passkey),
     scripts: [...scripts, ...(props.passkey ? passkeyScripts : [])],

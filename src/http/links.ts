@@ -46,3 +46,11 @@ export function formTarget(value: string): string {
   if (url?.protocol === 'https:' || url?.protocol === 'http:') return url.href;
   throw new TypeError('a form may only post to a path of this server or to an http(s) address');
 }
+
+/** Of a link in a letter, 43 characters are ours; what a mail program added to them is cut here. */
+const LONGEST_TOKEN = 100;
+
+/** The token in the address of a link, bounded; one that a mail program broke opens nothing. */
+export function linkToken(value: unknown): string {
+  return String(value).slice(0, LONGEST_TOKEN);
+}

@@ -14,6 +14,7 @@ import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { readForm } from './form-body.js';
+import { linkToken } from './links.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowWorkers } from './middleware/headers.js';
 import {
@@ -45,8 +46,6 @@ export type RecoveryParts = {
 
 const CHOOSE = `${RECOVERY}/new-password`;
 const DONE = `${RECOVERY}/done`;
-// A link has 43 characters; one that a mail program broke is as dead as any other.
-const LONGEST_TOKEN = 100;
 
 /** The router mounted at `/recovery`. */
 export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
@@ -225,7 +224,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
 
   router.get(`${RECOVERY}/:token`, async (ctx) => {
     const { from } = cookie.read(ctx);
-    cookie.write(ctx, { from, token: String(ctx.params.token).slice(0, LONGEST_TOKEN) });
+    cookie.write(ctx, { from, token: linkToken(ctx.params.token) });
     send(ctx, CHOOSE);
   });
 

@@ -9,6 +9,7 @@ import { AppError } from '../kernel/errors.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import { readForm } from './form-body.js';
+import { linkToken } from './links.js';
 import { formField, refuseCrossSite } from './middleware/form-guard.js';
 import type { RegistrationParts } from './registration.js';
 import { createRegistrationCookies, REGISTER, registerPath } from './registration-cookie.js';
@@ -17,8 +18,6 @@ import { visitorOf } from './visitor.js';
 
 const CHOOSE = `${REGISTER}/password`;
 const DONE = `${REGISTER}/done`;
-// A link has 43 characters; one that a mail program broke is as dead as any other.
-const LONGEST_TOKEN = 100;
 
 /** The router mounted at `/register`. */
 export function registrationLinkRoutes(parts: RegistrationParts): Router<RequestState> {
@@ -108,7 +107,7 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
 
   router.get(`${REGISTER}/:token`, async (ctx) => {
     const { from } = cookies.readLink(ctx);
-    const token = String(ctx.params.token).slice(0, LONGEST_TOKEN);
+    const token = linkToken(ctx.params.token);
     // The way goes on where it was begun, while that is open.
     if (from && (await complete.isFrom(token, from)) && (await interactions.clientOf(from))) {
       cookies.writePage(ctx, from, { token });

@@ -1,8 +1,7 @@
 /** The pages for somebody who has forgotten the password. */
-import { assetUrl } from '../assets.js';
 import { formTarget, localPath, webLink } from '../links.js';
-import type { PasswordFormProblem } from './account.js';
 import { challengeOf, type SignInChallenge } from './challenge.js';
+import { type NewPasswordForm, newPasswordOf } from './new-password.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
 
 /** What stands around every one of them; the client is the one it was begun in, if in one. */
@@ -48,27 +47,8 @@ export function recoverySentPage(
   });
 }
 
-/** Field: `new_password`. */
-export function recoveryPasswordPage(
-  props: RecoveryFrame & {
-    readonly action: string;
-    readonly csrf: string;
-    readonly email: string;
-    readonly minLength: number;
-    readonly problem?: Extract<PasswordFormProblem, { kind: 'refused' | 'overloaded' }> | undefined;
-  },
-): string {
-  const { problem } = props;
-  return render('recovery/new-password', props, {
-    ...frameOf(props),
-    action: formTarget(props.action),
-    csrf: props.csrf,
-    email: props.email,
-    minLength: props.minLength,
-    problem: problem?.kind,
-    reasons: problem?.kind === 'refused' ? problem.reasons : [],
-    scripts: [{ src: assetUrl('password-meter.js'), module: false }],
-  });
+export function recoveryPasswordPage(props: RecoveryFrame & NewPasswordForm): string {
+  return render('recovery/new-password', props, { ...frameOf(props), ...newPasswordOf(props) });
 }
 
 /** Nobody is signed in by it: the way on is the log-in page, or the shop. */

@@ -1,8 +1,7 @@
 /** The pages for somebody who creates an account. */
-import { assetUrl } from '../assets.js';
 import { formTarget, localPath, webLink } from '../links.js';
-import type { PasswordFormProblem } from './account.js';
 import { challengeOf, type SignInChallenge } from './challenge.js';
+import { type NewPasswordForm, newPasswordOf } from './new-password.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
 
 /** What stands around every one of them. */
@@ -58,27 +57,8 @@ export function registerCodePage(
   });
 }
 
-/** Field: `new_password`. */
-export function registerPasswordPage(
-  props: RegistrationFrame & {
-    readonly action: string;
-    readonly csrf: string;
-    readonly email: string;
-    readonly minLength: number;
-    readonly problem?: Extract<PasswordFormProblem, { kind: 'refused' | 'overloaded' }> | undefined;
-  },
-): string {
-  const { problem } = props;
-  return render('register/password', props, {
-    ...frameOf(props),
-    action: formTarget(props.action),
-    csrf: props.csrf,
-    email: props.email,
-    minLength: props.minLength,
-    problem: problem?.kind,
-    reasons: problem?.kind === 'refused' ? problem.reasons : [],
-    scripts: [{ src: assetUrl('password-meter.js'), module: false }],
-  });
+export function registerPasswordPage(props: RegistrationFrame & NewPasswordForm): string {
+  return render('register/password', props, { ...frameOf(props), ...newPasswordOf(props) });
 }
 
 /** The end of the way, in a browser that is not the one that began it or that has an account. */

@@ -26,6 +26,8 @@ export type PageProps = {
   readonly language?: Language | undefined;
   /** The page's own path, to which a change of language leads back; without it none is offered. */
   readonly here?: string | undefined;
+  /** For the design page: a theme or a direction that the browser and the language do not have. */
+  readonly look?: { readonly theme?: 'light' | 'dark'; readonly direction?: 'rtl' } | undefined;
 };
 
 /**
@@ -34,7 +36,8 @@ export type PageProps = {
  */
 export function render(template: string, props: PageProps, data: object): string {
   const words = wordsIn(props.language ?? DEFAULT_LANGUAGE);
-  return eta.render(template, { ...data, ...words, assets, nonce: props.nonce, here: props.here });
+  const { nonce, here, look } = props;
+  return eta.render(template, { ...data, ...words, ...look, assets, nonce, here });
 }
 
 /** What a page shows of the application that sent the person here. */

@@ -70,7 +70,7 @@ const ENGLISH_ONLY = [
   /^views\/home\.eta$/,
   /^views\/account\//,
   /^views\/(?:recovery|register|email)\//,
-  /^views\/(?:signin|partials|errors)\//,
+  /^views\/(?:signin|errors)\//,
 ];
 
 describe('the catalogue', () => {

@@ -236,15 +236,12 @@ const accountStates: Readonly<Record<string, string>> = {
     ...password,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'account-password-locked': passwordPage({
     ...password,
-    problem: { kind: 'locked', retryAfterSeconds: 1650, opensAt: '14:32 UTC' },
+    problem: { kind: 'locked', retryAfterSeconds: 1650 },
   }),
   'account-password-busy': passwordPage({ ...password, problem: { kind: 'overloaded' } }),
   'account-second-step': secondStepPage({
@@ -396,7 +393,7 @@ const registerStates = {
   'register-password': registerPasswordPage(registerPassword),
   'register-password-refused': registerPasswordPage({
     ...registerPassword,
-    problem: { kind: 'refused', reasons: ['The password must have at least 12 characters.'] },
+    problem: { kind: 'refused', faults: [{ code: 'too-short', least: 12 }] },
   }),
   'register-password-overloaded': registerPasswordPage({
     ...registerPassword,
@@ -445,10 +442,7 @@ const recoveryStates = {
     ...newPassword,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'recovery-new-password-overloaded': newPasswordPage({

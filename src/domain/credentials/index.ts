@@ -41,7 +41,6 @@ export {
   type BreachedPasswords,
   createPasswordPolicy,
   type PasswordFault,
-  type PasswordFaultCode,
   type PasswordPolicy,
   type PasswordStrength,
 } from './password-assessment.js';

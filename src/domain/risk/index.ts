@@ -40,7 +40,7 @@ export {
   SECOND_FACTOR_TRUST_SECONDS,
   trustsSecondFactor,
 } from './devices/device.js';
-export { describeUserAgent } from './devices/user-agent.js';
+export { describeUserAgent, readDeviceLabel } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
 

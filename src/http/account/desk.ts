@@ -11,7 +11,7 @@ import type { Clock } from '../../kernel/clock.js';
 import type { AppContext, RequestState } from '../context.js';
 import type { DeviceCookie } from '../device-cookie.js';
 import { readForm } from '../form-body.js';
-import { pageOf } from '../language.js';
+import { pageOf, preferLanguage } from '../language.js';
 import { type FormTokens, formField, refuseCrossSite } from '../middleware/form-guard.js';
 import { type AccountFrame, type AsideReason, accountAsidePage } from '../views/account.js';
 import { visitorOf } from '../visitor.js';
@@ -75,7 +75,11 @@ export function createDesk(parts: DeskParts) {
     if (!(await parts.isOpen())) return aside(ctx, 403, 'closed');
     const { owner, notice } = input;
     const stepUp = input.stepUp && owner ? missingProof(owner, parts.clock) : undefined;
-    const begun = await client.begin({ stepUp, loginHint: owner?.email || undefined });
+    const begun = await client.begin({
+      stepUp,
+      loginHint: owner?.email || undefined,
+      language: ctx.state.language,
+    });
     cookies.addPending(ctx, {
       ...begun.pending,
       returnTo: returnPath(input.to),
@@ -114,7 +118,9 @@ export function createDesk(parts: DeskParts) {
   const look = async (ctx: AppContext) => {
     const token = cookies.readSession(ctx)?.token;
     const owner = token === undefined ? undefined : await parts.visit(token);
-    return owner && token !== undefined ? { owner, token } : undefined;
+    if (!owner || token === undefined) return undefined;
+    preferLanguage(ctx, owner.locale);
+    return { owner, token };
   };
 
   const page = (path: string, { fresh }: Rules, work: Work) => {

@@ -104,6 +104,7 @@ export async function composeServer(
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
+      domain.credentials.purgeEmailCodes,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
     ],

@@ -50,6 +50,18 @@ export function createLetterWriter(parts: {
           reasons: letter.why.map((reason) => reasons[reason]),
           by: letter.by ?? 'password',
         });
+      case 'sign_in_code':
+        return parts.print('sign-in-code', {
+          ...common,
+          subject: `Your code to sign in at ${shop}`,
+          code: `${letter.code.slice(0, 3)} ${letter.code.slice(3)}`,
+        });
+      case 'address_confirmed':
+        return parts.print('address-confirmed', {
+          ...common,
+          subject: `Your e-mail address for ${shop} is confirmed`,
+          link: `${parts.issuer}/recovery`,
+        });
       case 'sign_in_void':
         return parts.print('sign-in-void', {
           ...common,

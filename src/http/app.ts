@@ -6,6 +6,7 @@ import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
 import type { AppMiddleware, RequestState } from './context.js';
+import { type EmailCodeParts, emailCodeRoutes } from './email-code.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
@@ -33,6 +34,7 @@ export type AppParts = {
   readonly signIn: SignInParts;
   readonly recovery: RecoveryParts;
   readonly registration: RegistrationParts;
+  readonly emailCode: EmailCodeParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -66,6 +68,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     signInRoutes(parts.signIn),
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
+    emailCodeRoutes(parts.emailCode),
     recoveryRoutes(parts.recovery),
     accountRoutes(
       parts.account,

@@ -7,6 +7,7 @@
  * From a right one on it is the sign-in of a right password, second factor and all.
  */
 import type { EmailCodePlace } from '../../domain/credentials/index.js';
+import type { Clock } from '../../kernel/clock.js';
 import type { Domain } from '../domain.js';
 import type { SignInPage, SignInParts, SignInRequest, Visitor } from '../sign-in/model.js';
 import { deviceOf } from '../sign-in/next-page.js';
@@ -34,8 +35,9 @@ class Refused extends Error {
 }
 
 export function createEnterEmailCode(
-  parts: SignInParts & { readonly now: () => Date },
+  given: SignInParts & { readonly clock: Clock },
 ): EnterEmailCode {
+  const parts = { ...given, now: () => given.clock.now() };
   const { domain, transact, networks } = parts;
   const { advance } = createSteps(parts);
 

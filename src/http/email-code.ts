@@ -8,11 +8,13 @@ import type { CodeRequestPage, RequestEmailCode } from '../flows/email-code/requ
 import type { SignInPage } from '../flows/sign-in/index.js';
 import { AppError } from '../kernel/errors.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
+import { wordsIn } from '../words/index.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { createEmailCodeCookie, emailCodePath } from './email-code-cookie.js';
 import { readForm } from './form-body.js';
+import { pageOf, preferLanguage } from './language.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget, allowWorkers } from './middleware/headers.js';
 import { challengeFor, showStep } from './signin-pages.js';
@@ -53,6 +55,7 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
       const interaction = await interactions.get(ctx.req, ctx.res, String(ctx.params.uid));
       if (!interaction.client.emailCode) throw new AppError('not_found');
       allowFormTarget(ctx, interaction.redirectUri);
+      preferLanguage(ctx, interaction.client.uiLocales);
       if (ctx.method === 'POST') tokens.check(ctx, interaction.uid);
       const { question } = interaction;
       if (question.kind !== 'login') return send(ctx, `/signin/${interaction.uid}`);
@@ -70,7 +73,7 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
     action: emailCodePath(uid) + path,
     csrf: tokens.issue(uid),
     signInHref: `/signin/${uid}`,
-    nonce: ctx.state.nonce,
+    ...pageOf(ctx),
   });
 
   const showAsk = (
@@ -98,6 +101,7 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
     },
     async post(ctx, here) {
       const { uid, client } = here.interaction;
+      const { t } = wordsIn(ctx.state.language);
       const login = (formField(ctx, 'login') ?? '').slice(0, 254);
       const form = {
         interactionId: uid,
@@ -116,11 +120,11 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
           ctx.set('Retry-After', String(page.retryAfterSeconds));
           ctx.body = errorPage({
             status: 429,
-            title: 'Many letters were asked for from your network',
-            message: `Please wait until ${clockTime(page.retryAfterSeconds)}, then ask again.`,
+            title: t('email-code.limited'),
+            message: t('email-code.limited-until', { time: clockTime(page.retryAfterSeconds) }),
             requestId: ctx.state.requestId,
             backHref: `/signin/${uid}`,
-            nonce: ctx.state.nonce,
+            ...pageOf(ctx),
           });
           return;
         case 'sent':

@@ -50,6 +50,9 @@ const registerCodePage = nonced(views.registerCodePage);
 const registerPasswordPage = nonced(views.registerPasswordPage);
 const registerDonePage = nonced(views.registerDonePage);
 const registerDeadPage = nonced(views.registerDeadPage);
+const emailCodeAskPage = nonced(views.emailCodeAskPage);
+const emailCodePage = nonced(views.emailCodePage);
+const emailCodeDeadPage = nonced(views.emailCodeDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -412,6 +415,39 @@ const registerStates = {
   'register-dead-plain': registerDeadPage({}),
 };
 
+const emailCode = {
+  client,
+  action: '/signin/7f3c/email-code',
+  csrf: 'k2Jx0Yw1',
+  signInHref: '/signin/7f3c',
+  againHref: '/signin/7f3c/email-code',
+};
+const emailCodeSent = { ...emailCode, login: 'mara@fernhill.example' };
+
+const emailCodeStates = {
+  'email-code-ask': emailCodeAskPage(emailCode),
+  'email-code-ask-address': emailCodeAskPage({
+    ...emailCode,
+    login: 'mara@fernhill',
+    problem: 'address',
+  }),
+  'email-code-ask-puzzle': emailCodeAskPage({
+    ...emailCodeSent,
+    problem: 'check',
+    challenge: await puzzle(500, 5),
+  }),
+  'email-code-waiting': emailCodePage(emailCodeSent),
+  'email-code-wrong': emailCodePage({ ...emailCodeSent, problem: 'wrong-code' }),
+  'email-code-long': emailCodePage({
+    ...emailCodeSent,
+    client: { name: 'Donaudampfschifffahrtsgesellschaft für Reisen und Sonderfahrten' },
+    login: `${'a.very.long.address.'.repeat(4)}x@sub.domain.fernhill.example`,
+  }),
+  'email-code-waiting-de': emailCodePage({ ...emailCodeSent, language: 'de' }),
+  'email-code-dead': emailCodeDeadPage(emailCode),
+  'email-code-dead-ja': emailCodeDeadPage({ ...emailCode, language: 'ja' }),
+};
+
 const recoveryStates = {
   'recovery-ask': askPage(recovery),
   'recovery-ask-plain': askPage({ action: '/recovery', csrf: 'k2Jx0Yw1' }),
@@ -496,6 +532,11 @@ export const pageStates: Readonly<Record<string, string>> = {
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
+  'sign-in-email-code': signInPage({
+    ...signIn,
+    emailCodeHref: '/signin/7f3c/email-code',
+    registerHref: '/signin/7f3c/register',
+  }),
   'sign-in-newcomers': signInPage({ ...signIn, registerHref: '/signin/7f3c/register' }),
   'sign-in-rejected': signInPage({
     ...signIn,
@@ -650,4 +691,5 @@ export const pageStates: Readonly<Record<string, string>> = {
   }),
   ...accountStates,
   ...registerStates,
+  ...emailCodeStates,
 };

@@ -443,9 +443,7 @@ const emailCodeStates = {
     client: { name: 'Donaudampfschifffahrtsgesellschaft für Reisen und Sonderfahrten' },
     login: `${'a.very.long.address.'.repeat(4)}x@sub.domain.fernhill.example`,
   }),
-  'email-code-waiting-de': emailCodePage({ ...emailCodeSent, language: 'de' }),
   'email-code-dead': emailCodeDeadPage(emailCode),
-  'email-code-dead-ja': emailCodeDeadPage({ ...emailCode, language: 'ja' }),
 };
 
 const recoveryStates = {

@@ -1,7 +1,7 @@
 /**
  * What a browser keeps while it waits for a code by e-mail: the address as it was typed, to be
- * shown again, and the secret without which the code is worth nothing. Whoever is talked into
- * reading out their code gives away six digits, and not the browser that they count in.
+ * shown again, and the secret without which the code is worth nothing. Whoever asked for a code
+ * and is talked into reading it out gives away six digits, and not the browser they count in.
  */
 import type { AppContext } from './context.js';
 

@@ -11,6 +11,8 @@ import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createManageSessions } from './flows/account/sessions.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
+import { createEnterEmailCode } from './flows/email-code/enter.js';
+import { createRequestEmailCode } from './flows/email-code/request.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createRequestRecovery } from './flows/recovery/request.js';
 import { createResetPassword } from './flows/recovery/reset.js';
@@ -102,6 +104,7 @@ export async function composeServer(
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
+      domain.credentials.purgeEmailCodes,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
       flows.carryOutResets,
@@ -149,6 +152,14 @@ export async function composeServer(
         drawQr: otpauthQr,
         relyingParty,
       }),
+      tokens,
+      devices,
+    },
+    emailCode: {
+      issuer: config.issuer,
+      interactions,
+      request: createRequestEmailCode({ ...guarded, letters: limits.letterRequests }),
+      enter: createEnterEmailCode({ ...guarded, drawQr: otpauthQr, relyingParty }),
       tokens,
       devices,
     },

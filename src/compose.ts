@@ -10,6 +10,7 @@ import { createAudit } from './domain/audit/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
+  createEmailCodes,
   createFactorResets,
   createOneTimeLinks,
   createPasskeys,
@@ -26,6 +27,7 @@ import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
 import { createRisk } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
+import { createAllowEmailCode } from './flows/allow-email-code.js';
 import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
@@ -93,6 +95,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createRecoveryCodes({ db, clock, keyring }),
       ...createOneTimeLinks({ db }),
       ...createFactorResets({ db }),
+      ...createEmailCodes({ db, keyring }),
       ...createPasskeys({ db, clock, ceremonies: webAuthn }),
     },
     attempts: createAttempts({ db, keyring }),
@@ -166,6 +169,7 @@ export function composeCore(
     brandClient,
     recordTokenReuse: createRecordTokenReuse(given),
     allowSignUp: createAllowSignUp(given),
+    allowEmailCode: createAllowEmailCode(given),
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
     changeScopeDemand: createChangeScopeDemand(given),

@@ -6,6 +6,7 @@ import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
 import type { AppMiddleware, RequestState } from './context.js';
+import { type EmailCodeParts, emailCodeRoutes } from './email-code.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
@@ -36,6 +37,7 @@ export type AppParts = {
   readonly recovery: RecoveryParts;
   readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
+  readonly emailCode: EmailCodeParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -72,6 +74,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
     lostFactorRoutes(parts.lostFactor),
+    emailCodeRoutes(parts.emailCode),
     recoveryRoutes(parts.recovery),
     accountRoutes(
       parts.account,

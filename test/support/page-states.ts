@@ -51,6 +51,9 @@ const registerCodePage = nonced(views.registerCodePage);
 const registerPasswordPage = nonced(views.registerPasswordPage);
 const registerDonePage = nonced(views.registerDonePage);
 const registerDeadPage = nonced(views.registerDeadPage);
+const emailCodeAskPage = nonced(views.emailCodeAskPage);
+const emailCodePage = nonced(views.emailCodePage);
+const emailCodeDeadPage = nonced(views.emailCodeDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -410,6 +413,37 @@ const registerStates = {
   'register-dead-plain': registerDeadPage({}),
 };
 
+const emailCode = {
+  client,
+  action: '/signin/7f3c/email-code',
+  csrf: 'k2Jx0Yw1',
+  signInHref: '/signin/7f3c',
+  againHref: '/signin/7f3c/email-code',
+};
+const emailCodeSent = { ...emailCode, login: 'mara@fernhill.example' };
+
+const emailCodeStates = {
+  'email-code-ask': emailCodeAskPage(emailCode),
+  'email-code-ask-address': emailCodeAskPage({
+    ...emailCode,
+    login: 'mara@fernhill',
+    problem: 'address',
+  }),
+  'email-code-ask-puzzle': emailCodeAskPage({
+    ...emailCodeSent,
+    problem: 'check',
+    challenge: await puzzle(500, 5),
+  }),
+  'email-code-waiting': emailCodePage(emailCodeSent),
+  'email-code-wrong': emailCodePage({ ...emailCodeSent, problem: 'wrong-code' }),
+  'email-code-long': emailCodePage({
+    ...emailCodeSent,
+    client: { name: 'Donaudampfschifffahrtsgesellschaft für Reisen und Sonderfahrten' },
+    login: `${'a.very.long.address.'.repeat(4)}x@sub.domain.fernhill.example`,
+  }),
+  'email-code-dead': emailCodeDeadPage(emailCode),
+};
+
 const recoveryStates = {
   'lost-factor-ask': stopResetPage({
     here: '/recovery/second-step',
@@ -502,6 +536,11 @@ export const pageStates: Readonly<Record<string, string>> = {
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
+  'sign-in-email-code': signInPage({
+    ...signIn,
+    emailCodeHref: '/signin/7f3c/email-code',
+    registerHref: '/signin/7f3c/register',
+  }),
   'sign-in-newcomers': signInPage({ ...signIn, registerHref: '/signin/7f3c/register' }),
   'sign-in-rejected': signInPage({
     ...signIn,
@@ -660,4 +699,5 @@ export const pageStates: Readonly<Record<string, string>> = {
   }),
   ...accountStates,
   ...registerStates,
+  ...emailCodeStates,
 };

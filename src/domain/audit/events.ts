@@ -9,6 +9,8 @@ export const auditEvents = {
   account_enabled: 'A disabled account was enabled again.',
   client_created: 'A client was registered.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
+  client_email_code_changed:
+    'Whether shoppers may sign in at a client with a code by e-mail was changed.',
   client_brand_changed: 'The logo or the colours of a client’s pages were changed or taken away.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',
@@ -19,7 +21,13 @@ export const auditEvents = {
   sign_in_succeeded: 'Somebody proved to be the owner of an account.',
   sign_in_refused: 'A sign-in was refused; `details.reason` says why.',
   login_suspicious: 'A sign-in succeeded after failures, on a new device or from a new network.',
-  sign_in_void: 'A right password was followed by five wrong codes; that sign-in ended.',
+  sign_in_void:
+    'A right password, or code by e-mail, was followed by five wrong codes; that sign-in ended.',
+  sign_in_code_requested:
+    'A code by e-mail to sign in with was asked for; `details.reason` says why none was sent.',
+  sign_in_code_void: 'Five wrong codes ended a code by e-mail.',
+  address_confirmed:
+    'A code by e-mail proved an address that nobody had proven; what was in the account ended.',
   registration_requested:
     'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
   registration_void: 'Five wrong codes ended the creation of an account.',

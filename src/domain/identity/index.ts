@@ -120,6 +120,9 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
       return (await store.raiseSessionEpoch(id)) > 0;
     },
 
+    /** Notes that the owner reads the account's mail. False: that was known, or no account. */
+    confirmEmail: async (id: string): Promise<boolean> => (await store.confirmEmail(id)) > 0,
+
     setStatus: (id: string, status: 'active' | 'disabled') => store.setStatus(id, status),
 
     holdForSignIn: (id: string) => store.holdForSignIn(id),

@@ -129,6 +129,11 @@ export function identityStore(db: Db) {
          WHERE id = ${id}::uuid`;
     },
 
+    async confirmEmail(id: string): Promise<number> {
+      const data = { emailVerified: true };
+      return (await db.account.updateMany({ where: { id, emailVerified: false }, data })).count;
+    },
+
     async setStatus(id: string, status: 'active' | 'disabled'): Promise<void> {
       await db.account.update({ where: { id }, data: { status } });
     },

@@ -19,7 +19,7 @@ export type LetterFacts =
       readonly kind: 'suspicious_sign_in';
       readonly why: readonly Surprise[];
       /** What it was done with; a password unless it says so. */
-      readonly by?: 'passkey';
+      readonly by?: 'passkey' | 'email_code';
     }
   | {
       readonly kind: 'second_factor_changed';
@@ -38,8 +38,12 @@ export type LetterFacts =
       readonly change: 'added' | 'removed' | 'suspicious';
       readonly name: string;
     }
-  /** Somebody knows the password, and nothing else: the owner must hear of it. */
-  | { readonly kind: 'sign_in_void' }
+  /** Somebody knows the password, or reads the mail, and nothing else: the owner must hear of it. */
+  | { readonly kind: 'sign_in_void'; readonly by?: 'email_code' }
+  /** The letter is the only place where the code stands in clear; the queue holds it sealed. */
+  | { readonly kind: 'sign_in_code'; readonly code: string }
+  /** The address is proven for the first time; what was in the account before has ended. */
+  | { readonly kind: 'address_confirmed' }
   | { readonly kind: 'recovery_code_used'; readonly left: number }
   | { readonly kind: 'password_changed' }
   /** The letter is the only place where the token stands in full; the queue holds it sealed. */
@@ -70,6 +74,8 @@ export type LetterKind = Letter['kind'];
 const kinds: Readonly<Record<LetterKind, true>> = {
   suspicious_sign_in: true,
   sign_in_void: true,
+  sign_in_code: true,
+  address_confirmed: true,
   second_factor_changed: true,
   second_factor_reset_planned: true,
   second_factor_reset_stopped: true,

@@ -106,6 +106,8 @@ export async function composeServer(
       domain.credentials.purgeLinks,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
+      domain.identity.purgeEmailRequests,
+      domain.identity.purgeEmailChanges,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });

@@ -45,7 +45,7 @@ export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './gues
 export { GUESS_LIMIT } from './guesses.js';
 
 /** Letters with a link to an account or to a new one, and passwords proposed under one link. */
-export type LimitedUse = 'reset-letter' | 'reset-proposal' | 'registration-letter';
+export type LimitedUse = 'reset-letter' | 'reset-proposal' | 'registration-letter' | 'email-letter';
 
 export type Risk = ReturnType<typeof createRisk>;
 

@@ -21,6 +21,7 @@ import { protocolRoutes } from './protocol.js';
 import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type RegistrationParts, registrationRoutes } from './registration.js';
 import { registrationLinkRoutes } from './registration-link.js';
+import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -34,6 +35,7 @@ export type AppParts = {
   readonly signIn: SignInParts;
   readonly recovery: RecoveryParts;
   readonly registration: RegistrationParts;
+  readonly restoreEmail: RestoreEmailParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -70,6 +72,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
     recoveryRoutes(parts.recovery),
+    restoreEmailRoutes(parts.restoreEmail),
     accountRoutes(
       parts.account,
       createInProcessFetch(() => app.callback()),

@@ -9,6 +9,7 @@ import { dayOf, minuteOf, waitingTime } from './when.js';
 export type AccountFrame = PageProps & {
   readonly section:
     | 'overview'
+    | 'email'
     | 'password'
     | 'second-step'
     | 'devices'

@@ -111,6 +111,7 @@ export async function composeServer(
       domain.registrations.purgeRegistrations,
       domain.identity.purgeEmailRequests,
       domain.identity.purgeEmailChanges,
+      flows.carryOutResets,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -142,6 +143,7 @@ export async function composeServer(
       tokens,
       devices,
     },
+    lostFactor: { issuer: config.issuer, stopReset: flows.stopReset, tokens },
     registration: {
       issuer: config.issuer,
       interactions,

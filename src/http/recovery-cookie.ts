@@ -13,6 +13,8 @@ export type RecoveryState = {
   /** The interaction it was begun in. */
   readonly from?: string | undefined;
   readonly token?: string | undefined;
+  /** The token that stops the reset of a second factor. */
+  readonly stop?: string | undefined;
   /** The password was changed; for which client, if for one. */
   readonly done?: { readonly client?: string | undefined } | undefined;
 };
@@ -35,9 +37,14 @@ export function createRecoveryCookie(issuer: string): RecoveryCookie {
   const cookie = createStateCookie(issuer, 'recovery');
   return {
     read(ctx) {
-      const { form, from, token, done } = cookie.read(ctx);
-      const known = done ? { client: text((done as { client?: unknown }).client) } : undefined;
-      return { form: text(form), from: interactionId(from), token: text(token), done: known };
+      const { form, from, token, stop, done } = cookie.read(ctx);
+      return {
+        form: text(form),
+        from: interactionId(from),
+        token: text(token),
+        stop: text(stop),
+        done: done ? { client: text((done as { client?: unknown }).client) } : undefined,
+      };
     },
     write: (ctx, state) => cookie.write(ctx, state, RECOVERY),
   };

@@ -58,13 +58,15 @@ export function createUndoEmailChange({
     await credentials.revokeCredentials(accountId);
     const since = held.kind === 'staff' ? new Date(changedAt.getTime() - SHORTLY_MS) : undefined;
     const passkeys = await credentials.removePasskeys(accountId, since);
+    // Its letter may have gone to the thief, who asked for it.
+    const factorReset = await credentials.stopFactorReset(accountId);
     await audit.record({
       event: 'email_change_undone',
       result: 'success',
       actor: { kind: 'account', id: accountId },
       subjectId: accountId,
       origin: visitor.origin,
-      details: { ...ended, devices, counters, passkeys },
+      details: { ...ended, devices, counters, passkeys, factorReset },
     });
     const circumstances = { at: clock.now(), device: visitor.deviceLabel };
     const link = await credentials.issueLink({ accountId, purpose: 'password_reset' });

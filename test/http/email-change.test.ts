@@ -132,7 +132,7 @@ describe('asking for another address', () => {
     const mara = await someone();
     expect((await mara.browser.get('/account/email')).status).toBe(303);
     const page = await mara.open('/account/email');
-    expect([page.status, heading(page)]).toEqual([200, 'Change your e-mail address']);
+    expect([page.status, heading(page)]).toEqual([200, 'Change your address']);
     expect(page.body).toContain(mara.person.email);
     await mara.grow(400);
     const late = await mara.send(page, 'email', { email: newEmail() });
@@ -357,7 +357,7 @@ describe('the change', () => {
     const code = await awaitCode(server, email);
     const spaced = `${code.slice(0, 3)} ${code.slice(3)}`;
     const done = await mara.answer(await mara.send(page, 'code', { code: spaced }));
-    expect(heading(done)).toBe('Change your e-mail address');
+    expect(heading(done)).toBe('Change your address');
     expect(notice(done)).toContain('is changed');
     expect(done.body).toContain(`<bdi>${email}</bdi>`);
 

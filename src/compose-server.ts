@@ -3,6 +3,7 @@ import type { Core, Settled } from './compose.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
 import { createManageApplications } from './flows/account/applications.js';
+import { createChangeEmail } from './flows/account/change-email.js';
 import { createChangePassword } from './flows/account/change-password.js';
 import { createManageDevices } from './flows/account/devices.js';
 import { createLookOver } from './flows/account/overview.js';
@@ -10,6 +11,7 @@ import { createVisit } from './flows/account/owner.js';
 import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createManageSessions } from './flows/account/sessions.js';
+import { createUndoEmailChange } from './flows/account/undo-email-change.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { createEnterEmailCode } from './flows/email-code/enter.js';
 import { createRequestEmailCode } from './flows/email-code/request.js';
@@ -107,6 +109,8 @@ export async function composeServer(
       domain.credentials.purgeEmailCodes,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
+      domain.identity.purgeEmailRequests,
+      domain.identity.purgeEmailChanges,
       flows.carryOutResets,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
@@ -163,6 +167,12 @@ export async function composeServer(
       tokens,
       devices,
     },
+    restoreEmail: {
+      issuer: config.issuer,
+      undo: createUndoEmailChange(owned),
+      tokens,
+      devices,
+    },
     account: {
       issuer: config.issuer,
       keyring: core.keyring,
@@ -172,6 +182,7 @@ export async function composeServer(
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
       lookOver: createLookOver({ domain }),
+      changeEmail: createChangeEmail({ ...owned, letters: limits.letterRequests }),
       changePassword: createChangePassword(owned),
       manageDevices: createManageDevices(owned),
       manageSessions: createManageSessions(owned),

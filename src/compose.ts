@@ -21,7 +21,11 @@ import {
   type PasswordStrength,
 } from './domain/credentials/index.js';
 import { createGrants } from './domain/grants/index.js';
-import { createIdentity } from './domain/identity/index.js';
+import {
+  createEmailChanges,
+  createEmailRequests,
+  createIdentity,
+} from './domain/identity/index.js';
 import { createKeys } from './domain/keys/index.js';
 import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
@@ -87,7 +91,11 @@ type DomainParts = {
 export function buildDomain(db: Db, parts: DomainParts): Domain {
   const { clock, keyring, hasher, strength, passwords, production } = parts;
   return {
-    identity: createIdentity({ db, keyring }),
+    identity: {
+      ...createIdentity({ db, keyring }),
+      ...createEmailRequests({ db, keyring }),
+      ...createEmailChanges({ db, keyring }),
+    },
     credentials: {
       ...createCredentials({ db, clock, hasher }),
       ...createPasswordPolicy({ db, hasher, strength, ...passwords }),

@@ -23,6 +23,7 @@ import { protocolRoutes } from './protocol.js';
 import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type RegistrationParts, registrationRoutes } from './registration.js';
 import { registrationLinkRoutes } from './registration-link.js';
+import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -38,6 +39,7 @@ export type AppParts = {
   readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
   readonly emailCode: EmailCodeParts;
+  readonly restoreEmail: RestoreEmailParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
@@ -76,6 +78,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     lostFactorRoutes(parts.lostFactor),
     emailCodeRoutes(parts.emailCode),
     recoveryRoutes(parts.recovery),
+    restoreEmailRoutes(parts.restoreEmail),
     accountRoutes(
       parts.account,
       createInProcessFetch(() => app.callback()),

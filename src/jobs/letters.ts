@@ -143,6 +143,39 @@ export function createLetterWriter(parts: {
           subject: `You already have an account at ${shop}`,
           link: `${parts.issuer}/recovery`,
         });
+      case 'email_code':
+        return parts.print('email-code', {
+          ...common,
+          subject: `Confirm your new e-mail address for ${shop}`,
+          code: `${letter.code.slice(0, 3)} ${letter.code.slice(3)}`,
+        });
+      case 'email_wanted':
+        return parts.print('email-wanted', {
+          ...common,
+          subject: `Your e-mail address is in use at ${shop}`,
+        });
+      case 'email_left':
+        return parts.print('email-left', {
+          ...common,
+          subject: `The e-mail address of your ${shop} account was changed`,
+          link: letter.token && `${parts.issuer}/restore-email/${letter.token}`,
+        });
+      case 'email_changed':
+        return parts.print('email-changed', {
+          ...common,
+          subject: `This is the e-mail address of your ${shop} account now`,
+        });
+      case 'email_restored':
+        return parts.print('email-restored', {
+          ...common,
+          subject: `The e-mail address of your ${shop} account is back`,
+          link: `${parts.issuer}/recovery/${letter.token}`,
+        });
+      case 'email_undone':
+        return parts.print('email-undone', {
+          ...common,
+          subject: `A change of e-mail address at ${shop} was undone`,
+        });
     }
   };
 }

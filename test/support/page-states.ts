@@ -26,6 +26,11 @@ const errorPage = nonced(views.errorPage);
 const homePage = nonced(views.homePage);
 const overviewPage = nonced(views.accountOverviewPage);
 const passwordPage = nonced(views.accountPasswordPage);
+const emailPage = nonced(views.accountEmailPage);
+const addressCodePage = nonced(views.accountEmailCodePage);
+const restorePage = nonced(views.restoreEmailPage);
+const restoreDonePage = nonced(views.restoreDonePage);
+const restoreRefusedPage = nonced(views.restoreRefusedPage);
 const secondStepPage = nonced(views.accountSecondStepPage);
 const secondStepQuestionPage = nonced(views.accountSecondStepQuestionPage);
 const appPage = nonced(views.accountAppPage);
@@ -214,6 +219,19 @@ const application = {
   ],
 };
 
+const ownEmail = { ...mara, section: 'email', action: '/account/email', email: '' } as const;
+const addressCode = {
+  ...ownEmail,
+  action: '/account/email/code',
+  againHref: '/account/email',
+  email: 'mara.holloway@fernhill.example',
+};
+const restore = {
+  action: '/restore-email/ask',
+  csrf: 'k2Jx0Yw1',
+  email: 'mara@fernhill.example',
+};
+
 const accountStates: Readonly<Record<string, string>> = {
   'account-overview': overviewPage({
     ...mara,
@@ -233,6 +251,43 @@ const accountStates: Readonly<Record<string, string>> = {
     recoveryCodesLeft: 0,
     devices: 1,
   }),
+  'account-email': emailPage(ownEmail),
+  'account-email-changed': emailPage({ ...ownEmail, notice: 'email-changed' }),
+  'account-email-wrong': emailPage({
+    ...ownEmail,
+    email: 'mara at fernhill',
+    problem: { kind: 'address' },
+  }),
+  'account-email-same': emailPage({
+    ...ownEmail,
+    email: 'mara@fernhill.example',
+    problem: { kind: 'same' },
+  }),
+  'account-email-gone': emailPage({ ...ownEmail, problem: { kind: 'gone' } }),
+  'account-email-taken': emailPage({ ...ownEmail, problem: { kind: 'taken' } }),
+  'account-email-limited': emailPage({
+    ...ownEmail,
+    email: 'mara.holloway@fernhill.example',
+    problem: { kind: 'limited', by: 'account', opensAt: '14:32 UTC' },
+  }),
+  'account-email-limited-network': emailPage({
+    ...ownEmail,
+    problem: { kind: 'limited', by: 'network', opensAt: '14:32 UTC' },
+  }),
+  'account-email-code': addressCodePage(addressCode),
+  'account-email-code-wrong': addressCodePage({
+    ...addressCode,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+    problem: 'wrong-code',
+  }),
+  'restore-email': restorePage(restore),
+  'restore-email-long': restorePage({
+    ...restore,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+  }),
+  'restore-email-done': restoreDonePage({ recoveryHref: '/recovery' }),
+  'restore-email-dead': restoreRefusedPage({ why: 'dead' }),
+  'restore-email-taken': restoreRefusedPage({ why: 'taken' }),
   'account-password': passwordPage(password),
   'account-password-wrong': passwordPage({ ...password, problem: { kind: 'wrong-password' } }),
   'account-password-refused': passwordPage({

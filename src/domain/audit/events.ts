@@ -40,6 +40,12 @@ export const auditEvents = {
     'A letter with a link to choose a new password was asked for; `details.reason` says why none was sent.',
   password_reset:
     'An account owner chose a new password through a link in a letter; everything signed in ended.',
+  email_change_requested:
+    'An account owner wanted another e-mail address and asked for a letter to it; `details.reason` says why none was sent.',
+  email_change_void: 'Five wrong codes ended a change of e-mail address.',
+  email_changed: 'An account owner changed the e-mail address; everything else signed in ended.',
+  email_change_undone:
+    'The old e-mail address of an account was taken back through a link in a letter; everything signed in and the password ended.',
   device_forgotten: 'Known devices of an account were forgotten.',
   device_trust_ended: 'A remembered device no longer stands in for the second factor.',
   second_factor_removed: 'An authenticator app and its recovery codes were taken away.',

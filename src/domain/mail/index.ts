@@ -14,12 +14,14 @@ import { mailStore, SEND_LETTER } from './store.js';
 export type {
   AccountLetter,
   Circumstances,
+  LeftLetter,
   Letter,
   LetterFacts,
   LetterKind,
   NewcomerFacts,
   NewcomerLetter,
   Surprise,
+  WantedLetter,
 } from './letters.js';
 
 /** The queue's name for the sending of a letter. */

@@ -49,7 +49,13 @@ export type LetterFacts =
   /** The letter is the only place where the token stands in full; the queue holds it sealed. */
   | { readonly kind: 'password_reset'; readonly token: string }
   /** Somebody wanted to create an account with the address of one that exists. */
-  | { readonly kind: 'already_registered' };
+  | { readonly kind: 'already_registered' }
+  /** Somebody wanted to move another account to the address of this one. */
+  | { readonly kind: 'email_wanted' }
+  /** To the address that the account has now. */
+  | { readonly kind: 'email_changed' }
+  /** To the address that was taken back; the token opens the way to a new password. */
+  | { readonly kind: 'email_restored'; readonly token: string };
 
 /** To an address that is not proven yet; what is in it proves it. */
 export type NewcomerFacts = {
@@ -58,16 +64,30 @@ export type NewcomerFacts = {
   readonly code: string;
 };
 
+/** To an address that is no account's yet; what is in it proves it. */
+export type WantedFacts = { readonly kind: 'email_code'; readonly code: string };
+
+/** To an address that an account has left. */
+export type LeftFacts =
+  /** The token opens the way back, if there is one. */
+  | { readonly kind: 'email_left'; readonly token?: string }
+  /** To the one it was changed to, and is no more. */
+  | { readonly kind: 'email_undone' };
+
 /** To the owner of an account. */
 export type AccountLetter = { readonly accountId: string } & Circumstances & LetterFacts;
 /** To whoever reads the mail of a registration. */
 export type NewcomerLetter = { readonly registrationId: string } & Circumstances & NewcomerFacts;
 
+/** To whoever reads the mail of an address that an account is to have, or had. */
+export type WantedLetter = { readonly emailRequestId: string } & Circumstances & WantedFacts;
+export type LeftLetter = { readonly emailChangeId: string } & Circumstances & LeftFacts;
+
 /**
  * A letter names its reader by an id alone: the address is looked up when it is sent, so
  * somebody who was erased in the meantime gets nothing, and nothing of them waits in a queue.
  */
-export type Letter = AccountLetter | NewcomerLetter;
+export type Letter = AccountLetter | NewcomerLetter | WantedLetter | LeftLetter;
 
 export type LetterKind = Letter['kind'];
 
@@ -85,11 +105,20 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   password_reset: true,
   already_registered: true,
   registration: true,
+  email_wanted: true,
+  email_changed: true,
+  email_restored: true,
+  email_code: true,
+  email_left: true,
+  email_undone: true,
 };
 
 /** The id of whoever gets it. */
-export const readerOf = (letter: Letter): string =>
-  'accountId' in letter ? letter.accountId : letter.registrationId;
+export function readerOf(letter: Letter): string {
+  if ('accountId' in letter) return letter.accountId;
+  if ('registrationId' in letter) return letter.registrationId;
+  return 'emailRequestId' in letter ? letter.emailRequestId : letter.emailChangeId;
+}
 
 export function serializeLetter(letter: Letter): string {
   return JSON.stringify(letter);

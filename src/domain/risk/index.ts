@@ -44,11 +44,12 @@ export { describeUserAgent, readDeviceLabel } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
 
-/** Letters that open an account or make a new one, and passwords proposed under one link. */
+/** Letters that open an account, make a new one or move one, and passwords proposed under one link. */
 export type LimitedUse =
   | 'reset-letter'
   | 'reset-proposal'
   | 'registration-letter'
+  | 'email-letter'
   | 'code-letter'
   | 'code-letter-a-day';
 

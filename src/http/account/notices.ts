@@ -5,6 +5,7 @@ export const notices = [
   'cancelled',
   'other-account',
   'changed-meanwhile',
+  'email-changed',
   'password-changed',
   'app-added',
   'app-removed',

@@ -1,6 +1,7 @@
 /** The pages below `/account`, on which people look after their own account. */
 import type Router from '@koa/router';
 import type { ManageApplications } from '../../flows/account/applications.js';
+import type { ChangeEmail } from '../../flows/account/change-email.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
 import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
@@ -14,6 +15,7 @@ import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
 import { createDesk, type DeskParts } from './desk.js';
 import { devicePages } from './devices.js';
+import { emailPages } from './email.js';
 import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
 import { applicationPages, sessionPages } from './sessions.js';
@@ -21,6 +23,7 @@ import { applicationPages, sessionPages } from './sessions.js';
 export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
   PasswordParts & {
     readonly keyring: Pick<Keyring, 'seal' | 'open'>;
+    readonly changeEmail: ChangeEmail;
     readonly manageDevices: ManageDevices;
     readonly manageSessions: ManageSessions;
     readonly manageApplications: ManageApplications;
@@ -41,6 +44,7 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
     const overview = await parts.lookOver(call.owner);
     call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
   });
+  emailPages(desk, parts.changeEmail);
   passwordPages(desk, parts);
   authenticatorPages(desk, { ...parts, host: new URL(issuer).host });
   passkeyPages(desk, parts.managePasskeys);

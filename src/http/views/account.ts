@@ -12,6 +12,7 @@ import { minuteAfter, waitingTime } from './when.js';
 export type AccountFrame = PageProps & {
   readonly section:
     | 'overview'
+    | 'email'
     | 'password'
     | 'second-step'
     | 'devices'

@@ -6,8 +6,14 @@
  * whoever asked has had the answer long ago, so neither its words nor its time can tell.
  */
 import type { Identity } from '../domain/identity/index.js';
-import type { Letter, NewcomerLetter } from '../domain/mail/index.js';
+import {
+  FAREWELL_SECONDS,
+  type FarewellLetter,
+  type Letter,
+  type NewcomerLetter,
+} from '../domain/mail/index.js';
 import type { Registrations } from '../domain/registrations/index.js';
+import type { Clock } from '../kernel/clock.js';
 
 export type Message = {
   readonly to: string;
@@ -23,7 +29,7 @@ export type SendLetterResult =
   | { readonly kind: 'sent' }
   | {
       readonly kind: 'dropped';
-      readonly reason: 'no_account' | 'disabled' | 'forgotten' | 'expired';
+      readonly reason: 'no_account' | 'disabled' | 'forgotten' | 'expired' | 'undeliverable';
     }
   /** Their mail server says that the mailbox does not exist: asking again only annoys it. */
   | { readonly kind: 'refused' };
@@ -37,9 +43,12 @@ export function createSendLetter(parts: {
   readonly identity: Pick<Identity, 'findPerson' | 'findByLogin'>;
   readonly registrations: Pick<Registrations, 'findById'>;
   readonly mailer: Mailer;
+  readonly clock: Clock;
   readonly render: (letter: Letter) => Omit<Message, 'to'>;
 }): SendLetter {
-  async function toOwner(letter: Exclude<Letter, NewcomerLetter>): Promise<Addressed | Dropped> {
+  async function toOwner(
+    letter: Exclude<Letter, NewcomerLetter | FarewellLetter>,
+  ): Promise<Addressed | Dropped> {
     const person = await parts.identity.findPerson(letter.accountId);
     if (!person) return { kind: 'dropped', reason: 'no_account' };
     if (person.status !== 'active') return { kind: 'dropped', reason: 'disabled' };
@@ -63,13 +72,23 @@ export function createSendLetter(parts: {
     });
   }
 
+  async function address(letter: Letter): Promise<Addressed | Dropped> {
+    if ('registrationId' in letter) return toNewcomer(letter);
+    return 'to' in letter ? { to: letter.to, letter } : toOwner(letter);
+  }
+
   return async (letter) => {
-    const addressed = await ('registrationId' in letter ? toNewcomer(letter) : toOwner(letter));
+    const addressed = await address(letter);
     if ('kind' in addressed) return addressed;
     try {
       await parts.mailer.send({ to: addressed.to, ...parts.render(addressed.letter) });
     } catch (error) {
       if (isPermanent(error)) return { kind: 'refused' };
+      // An address without an account must not wait in the queue for a mail server to come back.
+      const age = (parts.clock.now().getTime() - letter.at.getTime()) / 1000;
+      if ('to' in letter && age > FAREWELL_SECONDS) {
+        return { kind: 'dropped', reason: 'undeliverable' };
+      }
       throw error;
     }
     return { kind: 'sent' };

@@ -8,6 +8,7 @@ import { createRegistrations } from '../../src/domain/registrations/index.js';
 import { createSendLetter, type Message } from '../../src/flows/send-letter.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import { createTasks } from '../../src/jobs/queue.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
 import { Secret } from '../../src/kernel/secret.js';
 import { type JobQueue, startJobQueue } from '../../src/platform/job-queue.js';
@@ -82,6 +83,7 @@ function startNode(url = database.url): JobQueue {
         identity: createIdentity({ db, keyring }),
         registrations: createRegistrations({ db, keyring }),
         mailer: { send: (message) => transport(message) },
+        clock: systemClock,
         render: createLetterWriter({ print: printLetter, issuer: 'https://id.shop.example' }),
       }),
       onLetter: ({ outcome }) => outcomes.push(outcome),

@@ -35,6 +35,8 @@ export type LetterFacts =
   | { readonly kind: 'sign_in_void' }
   | { readonly kind: 'recovery_code_used'; readonly left: number }
   | { readonly kind: 'password_changed' }
+  /** Nobody else's business what it is: the number itself is not told. */
+  | { readonly kind: 'phone_changed'; readonly change: 'added' | 'changed' | 'removed' }
   /** The letter is the only place where the token stands in full; the queue holds it sealed. */
   | { readonly kind: 'password_reset'; readonly token: string }
   /** Somebody wanted to create an account with the address of one that exists. */
@@ -47,16 +49,26 @@ export type NewcomerFacts = {
   readonly code: string;
 };
 
+/** The last one, to somebody who has no account any more. */
+export type FarewellFacts = { readonly kind: 'account_closed' };
+
 /** To the owner of an account. */
 export type AccountLetter = { readonly accountId: string } & Circumstances & LetterFacts;
 /** To whoever reads the mail of a registration. */
 export type NewcomerLetter = { readonly registrationId: string } & Circumstances & NewcomerFacts;
 
+/** To an address that belongs to nobody by the time it is sent: it has to say where it goes. */
+export type FarewellLetter = { readonly to: string } & Circumstances & FarewellFacts;
+
 /**
  * A letter names its reader by an id alone: the address is looked up when it is sent, so
  * somebody who was erased in the meantime gets nothing, and nothing of them waits in a queue.
+ * The one exception is the letter that tells of the erasing; it does not wait long.
  */
-export type Letter = AccountLetter | NewcomerLetter;
+export type Letter = AccountLetter | NewcomerLetter | FarewellLetter;
+
+/** A farewell that could not be delivered within this time is given up, and its address with it. */
+export const FAREWELL_SECONDS = 6 * 3600;
 
 export type LetterKind = Letter['kind'];
 
@@ -67,14 +79,18 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   passkey_changed: true,
   recovery_code_used: true,
   password_changed: true,
+  phone_changed: true,
+  account_closed: true,
   password_reset: true,
   already_registered: true,
   registration: true,
 };
 
-/** The id of whoever gets it. */
-export const readerOf = (letter: Letter): string =>
-  'accountId' in letter ? letter.accountId : letter.registrationId;
+/** What tells whoever gets it from others. */
+export function readerOf(letter: Letter): string {
+  if ('accountId' in letter) return letter.accountId;
+  return 'to' in letter ? letter.to : letter.registrationId;
+}
 
 export function serializeLetter(letter: Letter): string {
   return JSON.stringify(letter);

@@ -1,15 +1,13 @@
 /** The parts list, second half: the protocol host, pages and admin API on top of a core. */
 import type { Core, Settled } from './compose.js';
+import { composeOwn } from './compose-account.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
-import { createManageApplications } from './flows/account/applications.js';
 import { createChangePassword } from './flows/account/change-password.js';
-import { createManageDevices } from './flows/account/devices.js';
 import { createLookOver } from './flows/account/overview.js';
 import { createVisit } from './flows/account/owner.js';
 import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
-import { createManageSessions } from './flows/account/sessions.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createRequestRecovery } from './flows/recovery/request.js';
@@ -160,9 +158,7 @@ export async function composeServer(
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
       lookOver: createLookOver({ domain }),
       changePassword: createChangePassword(owned),
-      manageDevices: createManageDevices(owned),
-      manageSessions: createManageSessions(owned),
-      manageApplications: createManageApplications(owned),
+      ...composeOwn(config, core),
       managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
       secondFactor: createManageSecondFactor({
         ...owned,

@@ -1,7 +1,7 @@
 /** What shoppers may say of themselves without asking anybody. */
 import type { Reader } from './reader.js';
 
-const fields = ['name', 'given_name', 'family_name', 'phone'] as const;
+const fields = ['name', 'given_name', 'family_name', 'phone', 'locale'] as const;
 
 export type EditableField = (typeof fields)[number];
 

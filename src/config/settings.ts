@@ -116,7 +116,7 @@ export const settings: readonly Setting[] = [
   },
   {
     name: 'LATCHKEY_PROFILE_FIELDS',
-    fallback: '`name,given_name,family_name,phone`',
+    fallback: '`name,given_name,family_name,phone,locale`',
     meaning:
       'Comma list of what shoppers may change of their own profile, or `none`. What is not in it is shown to them and stays as it is.',
   },

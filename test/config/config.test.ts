@@ -189,7 +189,7 @@ describe('a bad value is refused by name', () => {
 
   it('when a field of the profile is none', () => {
     expect(faultsOf({ LATCHKEY_PROFILE_FIELDS: 'name,shoe_size' })).toEqual([
-      'LATCHKEY_PROFILE_FIELDS must be "none" or a list of name, given_name, family_name, phone, not "shoe_size"',
+      'LATCHKEY_PROFILE_FIELDS must be "none" or a list of name, given_name, family_name, phone, locale, not "shoe_size"',
     ]);
     expect(loadConfig({ LATCHKEY_PROFILE_FIELDS: 'phone, name' }).profileFields).toEqual([
       'name',

@@ -73,6 +73,14 @@ describe('a phone number', () => {
   });
 });
 
+it('a language is one that is spoken here, or the browser’s', () => {
+  expect(good({ locale: 'de' })({}).profile).toEqual({ locale: 'de' });
+  expect(good({ locale: '' })({ locale: 'de' })).toEqual({ profile: {}, changed: ['locale'] });
+  for (const locale of ['xx', 'de-AT', '__proto__', ' de']) {
+    expect(faultsOf({ locale })).toEqual([{ field: 'locale', code: 'not-a-language' }]);
+  }
+});
+
 it('a field that is left empty goes, one that was not there stays, and every fault is told', () => {
   const before = { name: 'Mara', givenName: 'Mara', phone: '+491701234567' };
   const { profile, changed } = good({ name: ' ', given_name: 'Mara', family_name: 'Quist' })(

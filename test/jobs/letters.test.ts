@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type {
   Circumstances,
+  FarewellFacts,
   Letter,
   LetterFacts,
   NewcomerFacts,
@@ -13,7 +14,7 @@ const issuer = 'https://id.shop.example';
 const accountUrl = `${issuer}/account`;
 const write = createLetterWriter({ print: printLetter, issuer, accountUrl });
 
-type Facts = LetterFacts | NewcomerFacts;
+type Facts = LetterFacts | NewcomerFacts | FarewellFacts;
 
 const everyKind: readonly Facts[] = [
   { kind: 'suspicious_sign_in', why: ['after_failures', 'new_device', 'new_network'] },
@@ -28,6 +29,10 @@ const everyKind: readonly Facts[] = [
   { kind: 'recovery_code_used', left: 0 },
   { kind: 'recovery_code_used', left: 7 },
   { kind: 'password_changed' },
+  { kind: 'phone_changed', change: 'added' },
+  { kind: 'phone_changed', change: 'changed' },
+  { kind: 'phone_changed', change: 'removed' },
+  { kind: 'account_closed' },
   { kind: 'password_reset', token: 't0ken' },
   { kind: 'registration', token: 't0ken', code: '012345' },
   { kind: 'already_registered' },
@@ -36,11 +41,14 @@ const cases = everyKind.map((facts) => [JSON.stringify(facts), facts] as const);
 
 const letterOf = (facts: Facts, more: Partial<Circumstances> = {}): Letter => {
   const told = { at: new Date('2026-11-22T09:12:00Z'), shop: 'Alder & Oak', ...more };
+  if (facts.kind === 'account_closed') return { to: 'mara@fernhill.example', ...told, ...facts };
   return facts.kind === 'registration'
     ? { registrationId: 'b1f6', ...told, ...facts }
     : { accountId: 'b1f6', ...told, ...facts };
 };
-const linkOf: Readonly<Partial<Record<Facts['kind'], string>>> = {
+const linkOf: Readonly<Partial<Record<Facts['kind'], string | null>>> = {
+  // There is no account to look after.
+  account_closed: null,
   password_reset: `${issuer}/recovery/t0ken`,
   registration: `${issuer}/register/t0ken`,
   already_registered: `${issuer}/recovery`,
@@ -71,9 +79,11 @@ describe.each(cases)('%s', (_name, facts) => {
     );
     expect(subject).not.toMatch(/[\p{Cc}\u202e]/u);
     expect(subject.length).toBeLessThan(120);
-    const own = linkOf[facts.kind] ?? accountUrl;
-    expect(html.match(/href="[^"]*"/g)).toEqual([`href="${own}"`]);
-    expect(text.match(/https?:\S+/g)?.filter((link) => !link.includes('evil'))).toEqual([own]);
+    const link = linkOf[facts.kind];
+    const own = link === null ? [] : [link ?? accountUrl];
+    expect(html.match(/href="[^"]*"/g) ?? []).toEqual(own.map((href) => `href="${href}"`));
+    const links = text.match(/https?:\S+/g) ?? [];
+    expect(links.filter((found) => !found.includes('evil'))).toEqual(own);
     const facts_ = text.slice(text.indexOf('  When:'), text.indexOf('\n\nIf this was'));
     const named = 'name' in facts && facts.name !== '';
     expect(facts_.split('\n')).toHaveLength(named ? 4 : 3);

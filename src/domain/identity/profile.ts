@@ -3,10 +3,11 @@
  * is optional, nothing is asked for that no shop needs (GDPR article 5(1)(c)), and no field may
  * carry what would change the words around it on somebody else's page.
  */
+import { isLanguage } from '../../kernel/language.js';
 import type { Profile } from './personal-data.js';
 
 /** By the names that settings and forms use; they are those of the claims where there is one. */
-export const profileFields = ['name', 'given_name', 'family_name', 'phone'] as const;
+export const profileFields = ['name', 'given_name', 'family_name', 'phone', 'locale'] as const;
 export type ProfileField = (typeof profileFields)[number];
 
 /** What was typed, by field. */
@@ -15,7 +16,7 @@ export type ProfileInput = Partial<Readonly<Record<ProfileField, string>>>;
 /** Why a value is not taken. */
 export type ProfileFault = {
   readonly field: ProfileField;
-  readonly code: 'too-long' | 'not-plain' | 'not-a-number';
+  readonly code: 'too-long' | 'not-plain' | 'not-a-number' | 'not-a-language';
 };
 
 export const LONGEST_NAME = 100;
@@ -25,6 +26,7 @@ const keys = {
   given_name: 'givenName',
   family_name: 'familyName',
   phone: 'phone',
+  locale: 'locale',
 } as const satisfies Record<ProfileField, keyof Profile>;
 
 // Control characters, line breaks, marks that turn the direction of what follows, half characters.
@@ -55,7 +57,7 @@ export function readProfile(
   for (const field of profileFields) {
     const typed = input[field];
     if (typed === undefined) continue;
-    const read = field === 'phone' ? readPhone(typed) : readName(typed);
+    const read = readers[field](typed);
     if (typeof read === 'string') values.set(field, read);
     else faults.push({ field, ...read });
   }
@@ -86,8 +88,20 @@ function readPhone(typed: string): Read {
   return digits === '' || E164.test(digits) ? digits : { code: 'not-a-number' };
 }
 
+/** Empty: as the browser says. */
+const readLocale = (typed: string): Read =>
+  typed === '' || isLanguage(typed) ? typed : { code: 'not-a-language' };
+
+const readers: Readonly<Record<ProfileField, (typed: string) => Read>> = {
+  name: readName,
+  given_name: readName,
+  family_name: readName,
+  phone: readPhone,
+  locale: readLocale,
+};
+
 function applyValues(profile: Profile, values: ReadonlyMap<ProfileField, string>) {
-  const next: { -readonly [Key in keyof Profile]: Profile[Key] } = { ...profile };
+  const next: Partial<Record<keyof Profile, string>> = { ...profile };
   const changed: ProfileField[] = [];
   for (const [field, value] of values) {
     if (profileValue(profile, field) === value) continue;
@@ -95,5 +109,6 @@ function applyValues(profile: Profile, values: ReadonlyMap<ProfileField, string>
     if (value === '') delete next[keys[field]];
     else next[keys[field]] = value;
   }
-  return { profile: next, changed };
+  // Every value has been through its reader.
+  return { profile: next as Profile, changed };
 }

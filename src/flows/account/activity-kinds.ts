@@ -54,17 +54,13 @@ type Rule = ActivityKind | ((entry: Told) => ActivityKind) | 'left-out';
 export const isByStaff = ({ actorKind }: Pick<AuditEntry, 'actorKind'>): boolean =>
   actorKind === 'operator' || actorKind === 'client';
 
-const refusals: Readonly<Record<string, ActivityKind>> = {
-  wrong_password: 'password-wrong',
-  replayed: 'code-wrong',
-};
-
+/** What was wrong with a sign-in, where that may be told. */
 function refusal({ details }: Told): ActivityKind {
   const { factor, reason } = details;
   if (factor === 'passkey') return 'passkey-refused';
-  // The password was right, and the account was not to be opened.
-  if (factor === 'password') return refusals[String(reason)] ?? 'sign-in-refused';
-  return 'code-wrong';
+  if (factor === 'code') return 'code-wrong';
+  // Else the password was right, and the account was not to be opened.
+  return reason === 'wrong_password' ? 'password-wrong' : 'sign-in-refused';
 }
 
 const rules: Readonly<Record<AuditEventName, Rule>> = {

@@ -4,6 +4,7 @@
  */
 import { ACR_TWO_FACTORS, isAcr, satisfies } from '../../domain/signin/index.js';
 import { type Clock, epochSeconds } from '../../kernel/clock.js';
+import type { Language } from '../../kernel/language.js';
 import type { FlowParts } from '../domain.js';
 
 /** What a living token of the account pages says. */
@@ -24,6 +25,8 @@ export type Owner = AccountToken & {
   readonly kind: 'shopper' | 'staff';
   readonly email: string;
   readonly name: string | undefined;
+  /** The language they have chosen for themselves. */
+  readonly locale: Language | undefined;
   /** As it was at this look: what rests on it must not survive a later one. */
   readonly securityEpoch: number;
   readonly hasSecondFactor: boolean;
@@ -46,6 +49,7 @@ export function createVisit(
       kind: person.kind,
       email: person.email ?? '',
       name: person.profile.name,
+      locale: person.profile.locale,
       securityEpoch: person.securityEpoch,
       hasSecondFactor: await credentials.hasTotp(person.id),
       workId: `account ${value}`,

@@ -24,7 +24,8 @@ export type OwnField = {
 };
 
 export type SaveProfileResult =
-  | { readonly kind: 'saved' | 'unchanged' }
+  | { readonly kind: 'saved'; readonly changed: readonly ProfileField[] }
+  | { readonly kind: 'unchanged' }
   | { readonly kind: 'refused'; readonly faults: readonly ProfileFault[] }
   /** A field that this form does not have, or that the operator keeps to themself. */
   | { readonly kind: 'not-editable' }
@@ -84,7 +85,7 @@ export function createManageProfile(
           device,
         });
       }
-      return { kind: 'saved' };
+      return { kind: 'saved', changed };
     });
   }
 

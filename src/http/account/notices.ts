@@ -19,6 +19,7 @@ export const notices = [
   'passkey-added',
   'passkey-renamed',
   'passkey-removed',
+  'profile-saved',
   'nothing-left',
 ] as const;
 

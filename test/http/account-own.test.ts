@@ -52,7 +52,7 @@ const someone = async (options: Parameters<People['add']>[0] = {}): Promise<Owne
 
 const notice = ({ body }: Reply) =>
   (body.match(/<div class="notice[^>]*>[\s\S]*?<p>([\s\S]*?)<\/p>/)?.[1] ?? '').trim();
-const valueOf = ({ body }: Reply, field: string) =>
+const filledIn = ({ body }: Reply, field: string) =>
   body.match(new RegExp(`<input[^>]*id="${field}"[^>]*value="([^"]*)"`))?.[1];
 const wordsOf = (html: string) =>
   html
@@ -100,7 +100,7 @@ describe('the profile', () => {
     // It speaks the language that was chosen, from now on.
     expect(after.body).toContain('<html lang="de"');
     expect(notice(after)).toBe('Ihr Profil ist gespeichert.');
-    expect(valueOf(after, 'family-name')).toBe('Sauerampfer');
+    expect(filledIn(after, 'family-name')).toBe('Sauerampfer');
     expect(await userinfo()).toEqual([
       200,
       {
@@ -134,9 +134,9 @@ describe('the profile', () => {
       family_name: 'Quist & Søn',
     });
     expect(reply.status).toBe(422);
-    expect(valueOf(reply, 'name')).toBe(long);
-    expect(valueOf(reply, 'given-name')).toBe('Ma\u202era');
-    expect(valueOf(reply, 'family-name')).toBe('Quist &amp; Søn');
+    expect(filledIn(reply, 'name')).toBe(long);
+    expect(filledIn(reply, 'given-name')).toBe('Ma\u202era');
+    expect(filledIn(reply, 'family-name')).toBe('Quist &amp; Søn');
     expect(reply.body).toContain('2 fields need another look');
     expect(reply.body).toMatch(/id="name-problem"[\s\S]*Use 100 characters at most/);
     expect(reply.body).toMatch(/id="given-name-problem"[\s\S]*without invisible characters/);
@@ -207,7 +207,7 @@ describe('the phone number', () => {
     expect(formWith(asked, 'password')).toBeDefined();
     const page = await mara.answer(asked);
     const bad = await mara.send(page, 'phone', { phone: '0170 1234567' });
-    expect([bad.status, valueOf(bad, 'phone')]).toEqual([422, '0170 1234567']);
+    expect([bad.status, filledIn(bad, 'phone')]).toEqual([422, '0170 1234567']);
     expect(bad.body).toContain('with its country code');
     expect((await mara.send(bad, 'phone', { phone: '+49 (170) 123 45 67' })).status).toBe(303);
     expect(await userinfo()).toEqual([200, { sub: mara.person.id, phone_number: '+491701234567' }]);

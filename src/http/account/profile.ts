@@ -86,18 +86,12 @@ export function profilePages(desk: Desk, parts: ProfileParts): void {
     result: Exclude<SaveProfileResult, { kind: 'refused' }>,
     here: string,
   ): void => {
-    switch (result.kind) {
-      case 'saved':
-        return call.goTo(PROFILE, 'profile-saved');
-      case 'unchanged':
-        return call.goTo(PROFILE);
-      case 'overtaken':
-        return call.goTo(here, 'changed-meanwhile');
-      case 'not-editable':
-        throw new AppError('forbidden', {
-          detail: 'This part of your profile cannot be changed here',
-        });
+    if (result.kind === 'not-editable') {
+      const detail = 'This part of your profile cannot be changed here';
+      throw new AppError('forbidden', { detail });
     }
+    if (result.kind === 'overtaken') call.goTo(here, 'changed-meanwhile');
+    else call.goTo(PROFILE, result.kind === 'saved' ? 'profile-saved' : undefined);
   };
 
   desk.page('/profile', { fresh: false }, (call) => show(call));

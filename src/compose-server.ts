@@ -1,16 +1,14 @@
 /** The parts list, second half: the protocol host, pages and admin API on top of a core. */
 import type { Core, Settled } from './compose.js';
+import { composeOwn } from './compose-account.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
-import { createManageApplications } from './flows/account/applications.js';
 import { createChangeEmail } from './flows/account/change-email.js';
 import { createChangePassword } from './flows/account/change-password.js';
-import { createManageDevices } from './flows/account/devices.js';
 import { createLookOver } from './flows/account/overview.js';
 import { createVisit } from './flows/account/owner.js';
 import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
-import { createManageSessions } from './flows/account/sessions.js';
 import { createUndoEmailChange } from './flows/account/undo-email-change.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { createEnterEmailCode } from './flows/email-code/enter.js';
@@ -184,9 +182,7 @@ export async function composeServer(
       lookOver: createLookOver({ domain }),
       changeEmail: createChangeEmail({ ...owned, letters: limits.letterRequests }),
       changePassword: createChangePassword(owned),
-      manageDevices: createManageDevices(owned),
-      manageSessions: createManageSessions(owned),
-      manageApplications: createManageApplications(owned),
+      ...composeOwn(config, core),
       managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
       secondFactor: createManageSecondFactor({
         ...owned,

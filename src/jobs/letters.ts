@@ -121,6 +121,21 @@ export function createLetterWriter(parts: {
           ...common,
           subject: `Your ${shop} password was changed`,
         });
+      case 'phone_changed':
+        return parts.print('phone-changed', {
+          ...common,
+          subject: {
+            added: `A phone number was added to your ${shop} account`,
+            changed: `The phone number of your ${shop} account was changed`,
+            removed: `The phone number of your ${shop} account was removed`,
+          }[letter.change],
+          change: letter.change,
+        });
+      case 'account_closed':
+        return parts.print('account-closed', {
+          ...common,
+          subject: `Your ${shop} account is closed`,
+        });
       case 'password_reset':
         return parts.print('password-reset', {
           ...common,

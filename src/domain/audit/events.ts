@@ -32,6 +32,10 @@ export const auditEvents = {
     'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
   registration_void: 'Five wrong codes ended the creation of an account.',
   account_unlocked: 'The guess counters of an account were cleared.',
+  profile_changed:
+    'An account owner changed what the profile says; `details.fields` names the fields.',
+  data_exported: 'An account owner downloaded what is kept about them.',
+  account_closed: 'An account owner closed the account; all that it had ended, and its key went.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
   sessions_ended: 'An account owner signed other browsers out.',

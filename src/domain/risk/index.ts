@@ -217,6 +217,17 @@ export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyri
       return 'new';
     },
 
+    /**
+     * Forgets where an account was used from and how often somebody guessed at it: its devices,
+     * networks and counters. Returns how many devices went.
+     */
+    async forgetAccount(accountId: string): Promise<number> {
+      // The counters first: each device has one of its own.
+      await store.clear(keys.all({ accountId }, await devices.ids(accountId), undefined));
+      await store.forgetNetworks(accountId);
+      return devices.remove(accountId);
+    },
+
     /** Takes a solved challenge. False: somebody has used it already. */
     spendChallenge: (hash: Bytes, ttlSeconds: number): Promise<boolean> =>
       store.spendChallenge(hash, ttlSeconds),

@@ -45,6 +45,8 @@ export type Call = {
   goTo(path: string, notice?: Notice): void;
   /** Gets a new token, silently while the session lives, and goes on to the page. */
   renew(path: string, notice?: Notice): Promise<void>;
+  /** Forgets who it was, and goes to a page for everybody. */
+  leave(path: string): void;
 };
 
 type Work = (call: Call) => Promise<void> | void;
@@ -112,6 +114,10 @@ export function createDesk(parts: DeskParts) {
         send(ctx, path);
       },
       renew: (path, notice) => begin(ctx, { to: path, owner, notice }),
+      leave(path) {
+        cookies.clearSession(ctx);
+        send(ctx, path);
+      },
     };
   };
 

@@ -20,6 +20,7 @@ export const notices = [
   'passkey-added',
   'passkey-renamed',
   'passkey-removed',
+  'profile-saved',
   'nothing-left',
 ] as const;
 

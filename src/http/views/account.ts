@@ -17,7 +17,9 @@ export type AccountFrame = PageProps & {
     | 'second-step'
     | 'devices'
     | 'sessions'
-    | 'applications';
+    | 'applications'
+    | 'profile'
+    | 'activity';
   readonly person: { readonly name: string | undefined; readonly email: string };
   readonly csrf: string;
   readonly notice?: Notice | undefined;

@@ -6,6 +6,7 @@ import type { ChangeStatus } from '../flows/change-status.js';
 import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
 import type { Domain } from '../flows/domain.js';
+import type { GrantScopes } from '../flows/grant-scopes.js';
 import type { IssueClientSecret } from '../flows/issue-client-secret.js';
 import type { RegisterClient } from '../flows/register-client.js';
 import type { ResetSecondFactor } from '../flows/reset-second-factor.js';
@@ -26,6 +27,7 @@ export type CliCore = {
     readonly resetSecondFactor: ResetSecondFactor;
     readonly registerClient: RegisterClient;
     readonly allowSignUp: AllowSignUp;
+    readonly grantScopes: GrantScopes;
     readonly issueClientSecret: IssueClientSecret;
     readonly createResourceServer: CreateResourceServer;
     readonly changeScopeDemand: ChangeScopeDemand;

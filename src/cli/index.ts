@@ -3,6 +3,7 @@
  * read, and presents the outcome for people or, with `--json`, for scripts.
  */
 import { brandCommand } from './client-brand.js';
+import { grantCommand } from './client-grant.js';
 import { signUpCommand } from './client-sign-up.js';
 import { clientCommands } from './clients.js';
 import { type Command, UsageError } from './command.js';
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
   ...userCommands,
   ...clientCommands,
   brandCommand,
+  grantCommand,
   signUpCommand,
   ...resourceServerCommands,
   ...keyCommands,

@@ -9,6 +9,7 @@ export const auditEvents = {
   account_enabled: 'A disabled account was enabled again.',
   client_created: 'A client was registered.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
+  client_scopes_granted: 'What a client may ask for at an API was changed.',
   client_brand_changed: 'The logo or the colours of a client’s pages were changed or taken away.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',

@@ -3,6 +3,7 @@ import type { Core, Settled } from './compose.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
 import { createManageApplications } from './flows/account/applications.js';
+import { createIdentifyCaller } from './flows/account/caller.js';
 import { createChangePassword } from './flows/account/change-password.js';
 import { createManageDevices } from './flows/account/devices.js';
 import { createLookOver } from './flows/account/overview.js';
@@ -10,6 +11,7 @@ import { createVisit } from './flows/account/owner.js';
 import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createManageSessions } from './flows/account/sessions.js';
+import { createIsCallingOrigin } from './flows/account/web-origins.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createRequestRecovery } from './flows/recovery/request.js';
@@ -25,7 +27,7 @@ import { createFormTokens } from './http/middleware/form-guard.js';
 import { allowFormTarget } from './http/middleware/headers.js';
 import { errorPage, signedOutPage, signOutPage } from './http/views.js';
 import { startPurge } from './jobs/purge.js';
-import { createFindAccountToken } from './oidc/account-tokens.js';
+import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -98,6 +100,20 @@ export async function composeServer(
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const post = composePost(config, core, log);
+  // One way of doing each of these, on the pages and through the API.
+  const ownAccount = {
+    lookOver: createLookOver({ domain }),
+    changePassword: createChangePassword(owned),
+    manageDevices: createManageDevices(owned),
+    manageSessions: createManageSessions(owned),
+    manageApplications: createManageApplications(owned),
+    managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
+    secondFactor: createManageSecondFactor({
+      ...owned,
+      issuerName: new URL(config.issuer).host,
+      drawQr: otpauthQr,
+    }),
+  };
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,
@@ -157,17 +173,14 @@ export async function composeServer(
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
-      lookOver: createLookOver({ domain }),
-      changePassword: createChangePassword(owned),
-      manageDevices: createManageDevices(owned),
-      manageSessions: createManageSessions(owned),
-      manageApplications: createManageApplications(owned),
-      managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
-      secondFactor: createManageSecondFactor({
-        ...owned,
-        issuerName: new URL(config.issuer).host,
-        drawQr: otpauthQr,
-      }),
+      ...ownAccount,
+    },
+    accountApi: {
+      issuer: config.issuer,
+      clock,
+      identifyCaller: createIdentifyCaller({ domain, findToken: createFindCallerToken(host) }),
+      isCallingOrigin: createIsCallingOrigin({ domain }),
+      ...ownAccount,
     },
     admin: { issuer: config.issuer, ...flows },
     health: {

@@ -90,6 +90,8 @@ export class AppError extends Error {
   readonly detail: string | undefined;
   readonly reason: string | undefined;
   readonly fields: readonly FieldFault[];
+  /** When trying again may be of use; the table's, unless it is known better. */
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(
     code: ErrorCode,
@@ -98,6 +100,7 @@ export class AppError extends Error {
       reason?: string;
       cause?: unknown;
       fields?: readonly FieldFault[];
+      retryAfterSeconds?: number;
     } = {},
   ) {
     super(options.detail ?? table[code].title, { cause: options.cause });
@@ -106,6 +109,8 @@ export class AppError extends Error {
     this.detail = options.detail;
     this.reason = options.reason;
     this.fields = options.fields ?? [];
+    const row: ErrorRow = table[code];
+    this.retryAfterSeconds = options.retryAfterSeconds ?? row.retryAfterSeconds;
   }
 
   get row(): ErrorRow {

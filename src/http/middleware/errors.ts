@@ -45,7 +45,8 @@ function toAppError(caught: unknown): AppError {
 }
 
 function present(ctx: AppContext, error: AppError): void {
-  const { status, title, retryAfterSeconds } = error.row;
+  const { status, title } = error.row;
+  const { retryAfterSeconds } = error;
   ctx.status = status;
   if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
   // A body that was refused unread: the connection cannot be used again.

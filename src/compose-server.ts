@@ -23,6 +23,7 @@ import { createApp } from './http/app.js';
 import { lookOf } from './http/brand.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
+import { pageOf } from './http/language.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { allowFormTarget } from './http/middleware/headers.js';
 import { errorPage, signedOutPage, signOutPage } from './http/views.js';
@@ -225,16 +226,20 @@ const pages: PageRenderer = {
       message,
       // Small print for the client's developers; the host has checked that it is no secret.
       requestId: `${stateOf(ctx).requestId} (${error})`,
-      nonce: stateOf(ctx).nonce,
+      ...pageOf(ctx as unknown as AppContext),
     }),
   signOut(ctx, page) {
     const state = ctx.oidc.session?.state as { postLogoutRedirectUri?: string } | undefined;
     if (state?.postLogoutRedirectUri) {
       allowFormTarget(ctx as unknown as AppContext, state.postLogoutRedirectUri);
     }
-    return signOutPage({ ...page, look: lookOf(page.brand), nonce: stateOf(ctx).nonce });
+    return signOutPage({
+      ...page,
+      look: lookOf(page.brand),
+      ...pageOf(ctx as unknown as AppContext),
+    });
   },
-  signedOut: (ctx, page) => signedOutPage({ ...page, nonce: stateOf(ctx).nonce }),
+  signedOut: (ctx, page) => signedOutPage({ ...page, ...pageOf(ctx as unknown as AppContext) }),
 };
 
 function demoLogins({ passwords }: DemoSecrets) {

@@ -11,6 +11,7 @@ import type { AppMiddleware, RequestState } from './context.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
+import { chooseLanguage, languageRoutes } from './language.js';
 import { type MailboxParts, mailboxRoutes } from './mailbox.js';
 import type { ClientAuthFailures } from './middleware/client-auth-limit.js';
 import { type ErrorObserver, mapErrors } from './middleware/errors.js';
@@ -56,6 +57,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
 
   app.use(observeRequests(parts.onRequest));
   app.use(securityHeaders(parts.issuer));
+  app.use(chooseLanguage(parts.issuer));
   app.use(mapErrors(parts.onError));
   app.use(limitBodies());
   app.use(pinOrigin(parts.issuer, parts.trustedProxies));
@@ -66,6 +68,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   for (const router of [
     healthRoutes(parts.health),
     homeRoutes(parts.home),
+    languageRoutes(parts.issuer),
     brandRoutes(parts.brand),
     signInRoutes(parts.signIn),
     registrationRoutes(parts.registration),

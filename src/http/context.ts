@@ -1,6 +1,7 @@
 /** What our middleware leaves on a request for those behind it. */
 import type { DefaultContext, Middleware, ParameterizedContext } from 'koa';
 import type { Origin } from '../domain/audit/index.js';
+import type { Language } from '../kernel/language.js';
 
 export type RequestState = {
   /** Shown on error pages, logged, and written into audit records. */
@@ -9,6 +10,10 @@ export type RequestState = {
   ip: string;
   /** For `script` and `link` elements of this response only. */
   nonce: string;
+  /** What its pages are written in. */
+  language: Language;
+  /** Whether the person has chosen that in this browser; then nothing else counts. */
+  languageChosen: boolean;
   /** The matched route, for logs and metrics: never the path, which may hold a secret. */
   route: string;
 };

@@ -1,6 +1,7 @@
 /** The front door: what this is and where things are; in development also the demo log-ins. */
 import Router from '@koa/router';
 import { isLoopback, type RequestState } from './context.js';
+import { pageOf } from './language.js';
 import { type DemoLogin, homePage } from './views.js';
 
 export type HomeParts = {
@@ -22,7 +23,7 @@ export function homeRoutes(parts: HomeParts): Router<RequestState> {
       development: demo !== undefined,
       storefrontUrl: demo?.storefrontUrl,
       logins: demo?.logins,
-      nonce: ctx.state.nonce,
+      ...pageOf(ctx),
     });
   });
   return router;

@@ -5,6 +5,7 @@
 import Router from '@koa/router';
 import { AppError } from '../kernel/errors.js';
 import { type AppContext, isLoopback, type RequestState } from './context.js';
+import { pageOf } from './language.js';
 import { mailboxPage } from './views/mailbox.js';
 
 export type MailboxMessage = {
@@ -45,7 +46,7 @@ export function mailboxRoutes(parts: MailboxParts): Router<RequestState> {
         htmlHref: `/dev/mailbox/${id}`,
       })),
       jsonHref: '/dev/mailbox.json',
-      nonce: ctx.state.nonce,
+      ...pageOf(ctx),
     });
   });
 

@@ -14,6 +14,7 @@ import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { readForm } from './form-body.js';
+import { pageOf } from './language.js';
 import { linkToken } from './links.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowWorkers } from './middleware/headers.js';
@@ -64,7 +65,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
     from ? interactions.clientOf(from) : undefined;
   const frame = (ctx: AppContext, client: InteractionClient | undefined) => ({
     client: client && brandOf(client),
-    nonce: ctx.state.nonce,
+    ...pageOf(ctx),
   });
   const backTo = ({ from }: RecoveryState, client: InteractionClient | undefined) =>
     client && from ? `/signin/${from}` : undefined;
@@ -132,7 +133,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
           message: `Please wait until ${clockTime(page.retryAfterSeconds)}, then ask again.`,
           requestId: ctx.state.requestId,
           backHref: backTo(state, client),
-          nonce: ctx.state.nonce,
+          ...pageOf(ctx),
         });
         return;
       case 'sent':

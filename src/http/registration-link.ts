@@ -9,6 +9,7 @@ import { AppError } from '../kernel/errors.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import { readForm } from './form-body.js';
+import { pageOf } from './language.js';
 import { linkToken } from './links.js';
 import { formField, refuseCrossSite } from './middleware/form-guard.js';
 import type { RegistrationParts } from './registration.js';
@@ -33,7 +34,7 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
   const showDead = (ctx: AppContext) => {
     ctx.status = 410;
     ctx.type = 'html';
-    ctx.body = registerDeadPage({ nonce: ctx.state.nonce });
+    ctx.body = registerDeadPage({ ...pageOf(ctx) });
   };
   const showForm = async (
     ctx: AppContext,
@@ -46,7 +47,7 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
     ctx.type = 'html';
     ctx.body = registerPasswordPage({
       client: brandOf(client),
-      nonce: ctx.state.nonce,
+      ...pageOf(ctx),
       action: CHOOSE,
       csrf: tokens.issue(`register ${token}`),
       email: page.email,
@@ -99,7 +100,7 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
     ctx.type = 'html';
     ctx.body = registerDonePage({
       client: brandOf(client),
-      nonce: ctx.state.nonce,
+      ...pageOf(ctx),
       outcome: done.kind === 'taken' ? 'taken' : 'created',
       clientUri: client.clientUri,
     });

@@ -14,6 +14,7 @@ import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { readForm } from './form-body.js';
+import { pageOf } from './language.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget, allowWorkers } from './middleware/headers.js';
 import { createRegistrationCookies, registerPath } from './registration-cookie.js';
@@ -78,7 +79,7 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
     client: brandOf(client),
     action: registerPath(uid) + path,
     csrf: tokens.issue(uid),
-    nonce: ctx.state.nonce,
+    ...pageOf(ctx),
   });
 
   const showAsk = (
@@ -128,7 +129,7 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
             message: `Please wait until ${clockTime(page.retryAfterSeconds)}, then ask again.`,
             requestId: ctx.state.requestId,
             backHref: `/signin/${uid}`,
-            nonce: ctx.state.nonce,
+            ...pageOf(ctx),
           });
           return;
         case 'sent':

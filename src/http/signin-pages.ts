@@ -4,6 +4,7 @@ import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
 import { brandOf } from './brand.js';
 import type { AppContext } from './context.js';
+import { pageOf } from './language.js';
 import { allowPasskeys, allowWorkers } from './middleware/headers.js';
 import { recoveryPath } from './recovery-cookie.js';
 import { registerPath } from './registration-cookie.js';
@@ -48,7 +49,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
     client: brandOf(interaction.client),
     csrf,
     cancelAction: `${base}/cancel`,
-    nonce: ctx.state.nonce,
+    ...pageOf(ctx, base),
   };
   const passkey = { action: `${base}/passkey`, options: `${base}/passkey-options`, page: base };
   ctx.type = 'html';
@@ -160,7 +161,7 @@ export function showConsent(
       .map((scope) => ({ scope, labelKey: identityLabel(scope) })),
     resources: question.resources,
     offline: question.identity.includes('offline_access'),
-    nonce: ctx.state.nonce,
+    ...pageOf(ctx),
   });
 }
 

@@ -10,6 +10,7 @@ import type { Interaction, Interactions } from '../oidc/interactions.js';
 import { type AppContext, originOf, type RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { readForm } from './form-body.js';
+import { preferLanguage } from './language.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget } from './middleware/headers.js';
 import { showConsent, showStep } from './signin-pages.js';
@@ -43,6 +44,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
   const load = async (ctx: AppContext): Promise<Interaction> => {
     const interaction = await interactions.get(ctx.req, ctx.res, String(ctx.params.uid));
     allowFormTarget(ctx, interaction.redirectUri);
+    preferLanguage(ctx, interaction.client.uiLocales);
     return interaction;
   };
 

@@ -20,6 +20,8 @@ export type InteractionClient = {
   readonly policyUri: string | undefined;
   readonly tosUri: string | undefined;
   readonly brand: Brand | undefined;
+  /** The languages it asked for (`ui_locales`), where a request led here. */
+  readonly uiLocales?: string | undefined;
   /** Newcomers may create an account on its log-in page. */
   readonly signUp: boolean;
 };
@@ -106,8 +108,9 @@ export function createInteractions(host: Host, directory: Directory): Interactio
     findClient,
 
     async clientOf(uid) {
-      const id = (await lost(host.current().Interaction.find(uid)))?.params.client_id;
-      return typeof id === 'string' ? findClient(id) : undefined;
+      const params = (await lost(host.current().Interaction.find(uid)))?.params ?? {};
+      const client = await findClient(String(params.client_id ?? ''));
+      return client && { ...client, uiLocales: localesOf(params) };
     },
 
     async get(req, res, uid) {
@@ -120,7 +123,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       const { client } = factsOf(found);
       const common = {
         uid,
-        client: describe(found),
+        client: { ...describe(found), uiLocales: localesOf(params) },
         redirectUri: String(params.redirect_uri),
       };
       if (prompt.name === 'login') {
@@ -217,6 +220,12 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       }
     },
   };
+}
+
+/** Bounded: it is the caller's, and it goes into a decision on every page. */
+function localesOf(params: Record<string, unknown>): string | undefined {
+  const wishes = params.ui_locales;
+  return typeof wishes === 'string' ? wishes.slice(0, 200) : undefined;
 }
 
 function describe(found: object): InteractionClient {

@@ -348,7 +348,7 @@ describe('with the script', () => {
       await page.goto(`${origin}/sign-in`);
       await page.fill('#login', 'a@b.example');
       await page.fill('#password', 'secret');
-      await page.getByRole('button', { name: 'Show password' }).click();
+      await page.getByRole('button', { name: 'Show: Password' }).click();
       expect(await page.getAttribute('#password', 'type')).toBe('text');
       expect(await page.getByRole('status').textContent()).toBe('Your password is visible');
       await page.locator('form.stack').evaluate((form) => {

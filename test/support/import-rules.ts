@@ -176,6 +176,7 @@ const typesOf =
 
 const kernel = files(/^kernel\//);
 const faces = files(/^domain\/[^/]+\/index\.ts$/);
+const words = files(/^words\/index\.ts$/);
 const flows = files(/^flows\//);
 const own: Rule = (target, _by, from) =>
   target.kind === 'file' && zoneOf(target.path) === zoneOf(from);
@@ -196,6 +197,7 @@ const notTheHost = /^(?!oidc-provider$|koa$|koa-|@koa\/)/;
 const plan: Readonly<Record<string, readonly Rule[]>> = {
   kernel: [node, own],
   config: [node, own, kernel, packages(/^zod$/)],
+  words: [node, own, kernel, packages(/^intl-messageformat$/)],
   platform: [
     node,
     own,
@@ -216,12 +218,13 @@ const plan: Readonly<Record<string, readonly Rule[]>> = {
     kernel,
     faces,
     flows,
+    words,
     files(/^oidc\/interactions\.ts$/),
     (target, by, from) =>
       packages(notDrivers)(target, by, from) && !packages(/^oidc-provider$/)(target, by, from),
   ],
   cli: [node, own, kernel, faces, flows],
-  jobs: [node, own, kernel, faces, flows],
+  jobs: [node, own, kernel, faces, flows, words],
   // The other files straight below src are the process: they start and stop what is composed.
   process: [
     node,

@@ -5,6 +5,7 @@
  */
 import { randomBytes } from 'node:crypto';
 import type { Keyring } from '../../kernel/keyring.js';
+import type { Language } from '../../kernel/language.js';
 import { type Bytes, openBox, sealBox } from '../../kernel/sealed-box.js';
 
 const PURPOSE = 'account-key';
@@ -15,6 +16,8 @@ export type Profile = {
   readonly givenName?: string;
   readonly familyName?: string;
   readonly phone?: string;
+  /** What letters and pages are written in; without it, as the browser says. */
+  readonly locale?: Language;
 };
 
 export type SealedPerson = { readonly sealedEmail: Bytes; readonly sealedProfile: Bytes };

@@ -11,6 +11,7 @@ import type { Clock } from '../../kernel/clock.js';
 import type { AppContext, RequestState } from '../context.js';
 import type { DeviceCookie } from '../device-cookie.js';
 import { readForm } from '../form-body.js';
+import { pageOf } from '../language.js';
 import { type FormTokens, formField, refuseCrossSite } from '../middleware/form-guard.js';
 import { type AccountFrame, type AsideReason, accountAsidePage } from '../views/account.js';
 import { visitorOf } from '../visitor.js';
@@ -64,7 +65,7 @@ export function createDesk(parts: DeskParts) {
   const aside = (ctx: AppContext, status: number, reason: AsideReason) => {
     ctx.status = status;
     ctx.type = 'html';
-    ctx.body = accountAsidePage({ reason, nonce: ctx.state.nonce });
+    ctx.body = accountAsidePage({ reason, ...pageOf(ctx) });
   };
 
   const begin = async (
@@ -98,7 +99,7 @@ export function createDesk(parts: DeskParts) {
           person: { name: owner.name, email: owner.email },
           csrf: tokens.issue(formToken),
           notice,
-          nonce: ctx.state.nonce,
+          ...pageOf(ctx),
         };
       },
       field: (name) => formField(ctx, name) ?? '',

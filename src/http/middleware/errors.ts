@@ -6,6 +6,7 @@
 import { AppError } from '../../kernel/errors.js';
 import { isApi, presentProblem } from '../api/problem.js';
 import { type AppContext, type AppMiddleware, wantsPage } from '../context.js';
+import { pageOf } from '../language.js';
 import { errorPage } from '../views.js';
 
 export type ErrorObserver = (error: AppError, requestId: string) => void;
@@ -63,7 +64,7 @@ function present(ctx: AppContext, error: AppError): void {
       title,
       message: error.detail ?? messageFor(error),
       requestId: ctx.state.requestId,
-      nonce: ctx.state.nonce,
+      ...pageOf(ctx),
     });
   } else {
     ctx.body = { error: error.code, error_description: error.detail ?? title };

@@ -2,6 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import { Eta } from 'eta';
 import type { Palette, ThemeColours } from '../../domain/clients/index.js';
+import { DEFAULT_LANGUAGE, type Language } from '../../kernel/language.js';
+import { wordsIn } from '../../words/index.js';
 import { assetUrl } from '../assets.js';
 import { httpsLink, localPath } from '../links.js';
 
@@ -17,11 +19,22 @@ const assets = {
   mark: assetUrl('mark.svg'),
 };
 
-/** Every page: `nonce` goes on its script and stylesheet (CSP level 3). */
-export type PageProps = { readonly nonce?: string | undefined };
+export type PageProps = {
+  /** On the page's scripts and stylesheets (CSP level 3). */
+  readonly nonce?: string | undefined;
+  /** English when nothing is said. */
+  readonly language?: Language | undefined;
+  /** The page's own path, to which a change of language leads back; without it none is offered. */
+  readonly here?: string | undefined;
+};
 
-export function render(template: string, { nonce }: PageProps, data: object): string {
-  return eta.render(template, { ...data, assets, nonce });
+/**
+ * Draws `views/<template>.eta`. Besides `data` a template has `it.t`, `it.html`, `it.day` and
+ * `it.minute` for all that is said (see `words/`).
+ */
+export function render(template: string, props: PageProps, data: object): string {
+  const words = wordsIn(props.language ?? DEFAULT_LANGUAGE);
+  return eta.render(template, { ...data, ...words, assets, nonce: props.nonce, here: props.here });
 }
 
 /** What a page shows of the application that sent the person here. */

@@ -1,0 +1,82 @@
+/**
+ * Which language a page speaks: what somebody chose at the foot of a page, else what the shop
+ * asked for (`ui_locales`), else the person's profile, else what the browser says.
+ */
+import Router from '@koa/router';
+import { DEFAULT_LANGUAGE, isLanguage, type Language, matchLanguage } from '../kernel/language.js';
+import type { AppContext, AppMiddleware, RequestState } from './context.js';
+import { readForm } from './form-body.js';
+import { localPath } from './links.js';
+import { formField, refuseCrossSite } from './middleware/form-guard.js';
+import type { PageProps } from './views/render.js';
+
+const YEAR = 365 * 86_400_000;
+
+const cookieName = (issuer: string) =>
+  issuer.startsWith('https:') ? '__Host-latchkey_language' : 'latchkey_language';
+
+/** Sets the language of the request from what the browser sends along. */
+export function chooseLanguage(issuer: string): AppMiddleware {
+  const cookie = cookieName(issuer);
+  return async (ctx, next) => {
+    const chosen = ctx.cookies.get(cookie, { signed: false });
+    ctx.state.languageChosen = isLanguage(chosen);
+    ctx.state.language = isLanguage(chosen)
+      ? chosen
+      : (matchLanguage(String(ctx.query.ui_locales ?? '')) ??
+        matchLanguage(ctx.acceptsLanguages().join(' ')) ??
+        DEFAULT_LANGUAGE);
+    await next();
+  };
+}
+
+/**
+ * Follows the wish of a shop (`ui_locales`) or of a profile, unless the person has chosen
+ * otherwise in this browser. Several wishes: the first that can be met.
+ */
+export function preferLanguage(ctx: AppContext, ...wishes: readonly (string | undefined)[]): void {
+  if (ctx.state.languageChosen) return;
+  for (const wish of wishes) {
+    const language = matchLanguage(wish);
+    if (language) {
+      ctx.state.language = language;
+      return;
+    }
+  }
+}
+
+/**
+ * What every page is drawn with. `here`: the page's own address, to which the choice of another
+ * language leads back; a page that answers a form has none unless it is told.
+ */
+export function pageOf(ctx: AppContext, here?: string): PageProps {
+  const { nonce, language } = ctx.state;
+  const own = ctx.method === 'GET' && !ctx.path.startsWith('/oauth2/') ? ctx.url : undefined;
+  return { nonce, language, here: localPath(here ?? own) };
+}
+
+/** The form at the foot of every page. */
+export function languageRoutes(issuer: string): Router<RequestState> {
+  const router = new Router<RequestState>({ strict: true, sensitive: true });
+  router.use(refuseCrossSite(issuer));
+  router.post('/language', readForm(), (ctx) => {
+    const language = formField(ctx, 'language');
+    if (isLanguage(language)) rememberLanguage(ctx, issuer, language);
+    ctx.status = 303;
+    ctx.redirect(localPath(formField(ctx, 'return_to')) ?? '/');
+  });
+  return router;
+}
+
+/** A year, for this browser; no secret, so it needs no signature. */
+export function rememberLanguage(ctx: AppContext, issuer: string, language: Language): void {
+  ctx.cookies.set(cookieName(issuer), language, {
+    signed: false,
+    httpOnly: true,
+    sameSite: 'lax',
+    path: '/',
+    secure: issuer.startsWith('https:'),
+    maxAge: YEAR,
+    overwrite: true,
+  });
+}

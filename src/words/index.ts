@@ -1,0 +1,142 @@
+/**
+ * What people read, in their language. One object a language: templates and letters ask it for
+ * messages by name and for times in words, and never hold a word themselves.
+ */
+import { IntlMessageFormat } from 'intl-messageformat';
+import { LANGUAGES, type Language } from '../kernel/language.js';
+import { textOf } from './catalogue.js';
+
+export type Values = Readonly<Record<string, string | number | Date>>;
+
+type Filling = Values[string] | ((chunks: readonly unknown[]) => string);
+
+export type Words = {
+  readonly language: Language;
+  /** For `dir`: the pages use logical properties only, so this turns them round. */
+  readonly direction: 'ltr' | 'rtl';
+  /** The languages to choose from, each in its own words. */
+  readonly languages: readonly { readonly tag: Language; readonly name: string }[];
+  /** Plain text: a template escapes it like any other value. Tags of the message are dropped. */
+  t(key: string, values?: Values): string;
+  /** HTML: the message's own tags stay, every value is escaped. */
+  html(key: string, values?: Values): string;
+  /** "22 November 2026" as a `time` element. */
+  day(date: Date): string;
+  /** "22 November 2026 at 09:12 UTC" as a `time` element. */
+  minute(date: Date): string;
+};
+
+// The server does not know the reader's time zone, so it names its own.
+const formats = {
+  date: {
+    day: { dateStyle: 'long', timeZone: 'UTC' },
+    minute: {
+      year: 'numeric',
+      month: 'long',
+      day: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      hour12: false,
+      timeZone: 'UTC',
+      timeZoneName: 'short',
+    },
+  },
+  time: {
+    clock: {
+      hour: '2-digit',
+      minute: '2-digit',
+      hour12: false,
+      timeZone: 'UTC',
+      timeZoneName: 'short',
+    },
+  },
+} as const;
+
+/** Whose dates and numbers: days before months, in English too. */
+const LOCALES: Readonly<Record<Language, string>> = {
+  en: 'en-GB',
+  de: 'de',
+  fr: 'fr',
+  es: 'es',
+  ja: 'ja',
+};
+
+const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['ar', 'fa', 'he', 'ur']);
+
+/** The tags a message may hold; each stands for itself. */
+const TAGS = ['bdi', 'strong', 'em', 'code', 'kbd'] as const;
+
+const bare = Object.fromEntries(
+  TAGS.map((tag) => [tag, (chunks: readonly unknown[]) => chunks.join('')]),
+);
+const marked = Object.fromEntries(
+  TAGS.map((tag) => [tag, (chunks: readonly unknown[]) => `<${tag}>${chunks.join('')}</${tag}>`]),
+);
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+};
+
+const escapeHtml = (text: string) =>
+  text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? character);
+
+const escaped = (values: Values) =>
+  Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? escapeHtml(value) : value,
+    ]),
+  );
+
+const nameOf = (tag: Language): string =>
+  new Intl.DisplayNames([tag], { type: 'language' }).of(tag) ?? tag;
+
+const capital = (name: string, tag: Language) =>
+  name.charAt(0).toLocaleUpperCase(tag) + name.slice(1);
+
+const languages = LANGUAGES.map((tag) => ({ tag, name: capital(nameOf(tag), tag) }));
+
+function speak(language: Language): Words {
+  const locale = LOCALES[language];
+  const compiled = new Map<string, IntlMessageFormat>();
+
+  const format = (key: string, values: Record<string, Filling>): string => {
+    let message = compiled.get(key);
+    if (!message) {
+      message = new IntlMessageFormat(textOf(language, key), locale, formats);
+      compiled.set(key, message);
+    }
+    return String(message.format(values));
+  };
+  const moment = (style: 'day' | 'minute') => {
+    const words = new Intl.DateTimeFormat(locale, formats.date[style]);
+    return (date: Date) =>
+      `<time datetime="${date.toISOString()}">${escapeHtml(words.format(date))}</time>`;
+  };
+
+  return {
+    language,
+    direction: RIGHT_TO_LEFT.has(language) ? 'rtl' : 'ltr',
+    languages,
+    t: (key, values = {}) => format(key, { ...values, ...bare }),
+    html: (key, values = {}) => format(key, { ...escaped(values), ...marked }),
+    day: moment('day'),
+    minute: moment('minute'),
+  };
+}
+
+const spoken = new Map<Language, Words>();
+
+/** The words of a language; the same object each time. */
+export function wordsIn(language: Language): Words {
+  let words = spoken.get(language);
+  if (!words) {
+    words = speak(language);
+    spoken.set(language, words);
+  }
+  return words;
+}

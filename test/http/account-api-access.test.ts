@@ -187,6 +187,16 @@ describe('a token', () => {
 });
 
 describe('a client', () => {
+  test('of the demo knows where the API is, and does not ask for it at an ordinary log-in', () => {
+    const { clients, resources } = server.demo;
+    expect(resources.account).toEqual({
+      indicator: ACCOUNT,
+      scopes: ['account:read', 'account:write'],
+      format: 'opaque',
+    });
+    expect(clients.storefront?.scope).not.toContain('account:');
+  });
+
   test('has to be granted the scopes, and loses them at its next request', async () => {
     const asks = {
       client_id: 'quince',
@@ -548,6 +558,20 @@ describe('a token bound to a key (DPoP)', () => {
     expect((await present(token, once)).status).toBe(200);
     const again = await present(token, once);
     expect([again.status, challengeOf(again)]).toEqual([401, 'DPoP error="invalid_dpop_proof"']);
+    await people.query(
+      `UPDATE artifacts SET payload = jsonb_set(payload, '{extra,auth_time}', '1')
+        WHERE id_hash = $1`,
+      [rowOf(token)],
+    );
+    const change = { htm: 'DELETE', htu: `${api.base}/devices`, ath: sha256(token) };
+    const stale = await raw('/devices', {
+      method: 'DELETE',
+      headers: { authorization: `dpop ${token}`, dpop: await proof(keys, change) },
+    });
+    expect([stale.status, challengeOf(stale)]).toEqual([
+      401,
+      expect.stringMatching(/^DPoP error="insufficient_user_authentication"/),
+    ]);
     const racing = await proof(keys, { ...right, htu: `${address()}?a=b#c` });
     const answers = await atOnce(20, () => present(token, racing));
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1);

@@ -256,7 +256,7 @@ describe('the second factor', () => {
     });
     // Before there is anything to confirm.
     const early = await ask('POST', '/second-factor/confirmation', { code: '123456' });
-    expect(problemOf(early)).toMatchObject({ status: 409, reason: 'tries_used_up' });
+    expect(problemOf(early)).toMatchObject({ status: 409, reason: 'not_begun' });
 
     const begun = await ask('POST', '/second-factor/enrolment');
     const secret = String(begun.json.secret);
@@ -300,7 +300,7 @@ describe('the second factor', () => {
     expect(answers.filter(({ status }) => status === 422)).toHaveLength(4);
     expect(answers.filter(({ status }) => status === 409)).toHaveLength(16);
     const right = await ask('POST', '/second-factor/confirmation', { code: codeOf(secret) });
-    expect(problemOf(right)).toMatchObject({ status: 409, reason: 'tries_used_up' });
+    expect(problemOf(right)).toMatchObject({ status: 409, reason: 'not_begun' });
     expect(problemOf(await ask('POST', '/second-factor/enrolment'))).toMatchObject({
       reason: 'tries_used_up',
     });

@@ -9,7 +9,7 @@ import type { Caller, CallerRefusal, IdentifyCaller } from '../../flows/account/
 import { missingProof } from '../../flows/account/owner.js';
 import type { Clock } from '../../kernel/clock.js';
 import { AppError } from '../../kernel/errors.js';
-import { challenge, readAuthorization } from '../api/authorization.js';
+import { challenge, type Presented, readAuthorization, type Scheme } from '../api/authorization.js';
 import { parseBody, readJson } from '../api/body.js';
 import type { AppContext } from '../context.js';
 import { FORM_LIMIT } from '../middleware/limits.js';
@@ -29,37 +29,38 @@ const NO_DEVICES = { read: () => [] };
 export function createApiDesk({ issuer, identifyCaller, clock }: ApiDeskParts) {
   const json = readJson(FORM_LIMIT);
 
-  const callerOf = async (ctx: AppContext): Promise<Caller> => {
-    const presented = readAuthorization(ctx);
+  const callerOf = async (ctx: AppContext, presented: Presented | undefined): Promise<Caller> => {
     if (!presented) {
       challenge(ctx, {});
       throw new AppError('unauthenticated');
     }
     const { scheme, token: value } = presented;
     const proof = { jwt: ctx.get('DPoP'), method: ctx.method, url: issuer + ctx.path };
-    const result = await identifyCaller(scheme === 'dpop' ? { value, proof } : { value });
+    const result = await identifyCaller(scheme === 'DPoP' ? { value, proof } : { value });
     if (result.kind !== 'caller') throw refusalOf(ctx, result, scheme);
     return result.caller;
   };
 
   return async (ctx: AppContext, operation: Operation): Promise<void> => {
-    const caller = await callerOf(ctx);
+    const presented = readAuthorization(ctx);
+    const caller = await callerOf(ctx, presented);
     const { owner, clientId, webOrigins } = caller;
     refuseOrigin(ctx, webOrigins);
     const { scope } = operation;
     if (!caller.may(scope)) {
-      challenge(ctx, { error: 'insufficient_scope', scope });
+      challenge(ctx, { error: 'insufficient_scope', scope }, presented?.scheme);
       throw new AppError('insufficient_scope', { detail: `This needs the scope ${scope}` });
     }
     const missing = operation.fresh ? missingProof(owner, clock) : undefined;
     if (missing) {
       // What to ask the authorization endpoint for (RFC 9470 section 3).
-      challenge(ctx, {
+      const asked = {
         error: 'insufficient_user_authentication',
         error_description: 'A log-in of the last five minutes is needed',
         ...(missing.acr ? { acr_values: missing.acr } : {}),
         max_age: missing.maxAge,
-      });
+      };
+      challenge(ctx, asked, presented?.scheme);
       throw new AppError('insufficient_user_authentication');
     }
     if (operation.body) {
@@ -82,15 +83,14 @@ export function createApiDesk({ issuer, identifyCaller, clock }: ApiDeskParts) {
 }
 
 /** RFC 6750 section 3.1: a token that is none is 401, one that can never be enough is 403. */
-function refusalOf(ctx: AppContext, { kind }: CallerRefusal, scheme: 'bearer' | 'dpop'): AppError {
-  const name = scheme === 'dpop' ? 'DPoP' : 'Bearer';
+function refusalOf(ctx: AppContext, { kind }: CallerRefusal, scheme: Scheme): AppError {
   const invalid = (error_description: string) => {
-    challenge(ctx, { error: 'invalid_token', error_description }, name);
+    challenge(ctx, { error: 'invalid_token', error_description }, scheme);
     return new AppError('unauthenticated', { detail: error_description });
   };
   switch (kind) {
     case 'unknown':
-      challenge(ctx, { error: 'invalid_token' }, name);
+      challenge(ctx, { error: 'invalid_token' }, scheme);
       return new AppError('unauthenticated');
     case 'wrong-audience':
       return invalid('The token is not for this API');

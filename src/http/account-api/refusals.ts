@@ -4,7 +4,8 @@ import { AppError } from '../../kernel/errors.js';
 const cases = {
   overtaken: 'The account was changed by somebody else at this moment; look again and repeat',
   codes_waiting: 'New recovery codes wait to be seen; acknowledge them first',
-  tries_used_up: 'Nothing more can be set up with this token; get another one and begin again',
+  not_begun: 'No app is being set up with this token, or no longer; begin again',
+  tries_used_up: 'After five wrong codes this token sets nothing up; get another one',
   no_second_factor: 'There is no authenticator app to have recovery codes for',
   required: 'Staff cannot do without a second factor',
 } as const;

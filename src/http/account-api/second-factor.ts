@@ -78,7 +78,7 @@ export function secondFactorOperations(factor: ManageSecondFactor): readonly Ope
       summary: 'Take the new app into use, in place of one from before, with a code from it',
       body: code,
       answer: { description: 'Ten recovery codes', shape: codes },
-      refusals: { 409: conflicts('tries_used_up', 'overtaken') },
+      refusals: { 409: conflicts('not_begun', 'overtaken') },
       async work({ owner, visitor, body }) {
         switch (await factor.confirmEnrolment(owner, visitor, body.code)) {
           case 'confirmed':
@@ -86,7 +86,7 @@ export function secondFactorOperations(factor: ManageSecondFactor): readonly Ope
           case 'wrong-code':
             throw badField('/code', 'wrong', 'This is not a code of the new app');
           case 'void':
-            throw conflict('tries_used_up');
+            throw conflict('not_begun');
           case 'overtaken':
             throw conflict('overtaken');
         }

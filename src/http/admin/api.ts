@@ -153,7 +153,7 @@ async function authenticate(
   authorize: AuthorizeAdministrator,
 ): Promise<Administrator> {
   const presented = readAuthorization(ctx);
-  if (presented?.scheme !== 'bearer') {
+  if (presented?.scheme !== 'Bearer') {
     challenge(ctx, {});
     throw new AppError('unauthenticated');
   }

@@ -1,15 +1,12 @@
 /** The parts list, second half: the protocol host, pages and admin API on top of a core. */
 import type { Core, Settled } from './compose.js';
-import { composeOwn } from './compose-account.js';
+import { composeOwnAccount } from './compose-account.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
-import { createChangeEmail } from './flows/account/change-email.js';
-import { createChangePassword } from './flows/account/change-password.js';
-import { createLookOver } from './flows/account/overview.js';
+import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
-import { createManagePasskeys } from './flows/account/passkeys.js';
-import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createUndoEmailChange } from './flows/account/undo-email-change.js';
+import { createIsCallingOrigin } from './flows/account/web-origins.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { createEnterEmailCode } from './flows/email-code/enter.js';
 import { createRequestEmailCode } from './flows/email-code/request.js';
@@ -25,7 +22,7 @@ import { createDeviceCookie } from './http/device-cookie.js';
 import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
-import { createFindAccountToken } from './oidc/account-tokens.js';
+import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -98,6 +95,11 @@ export async function composeServer(
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const post = composePost(config, core, log);
+  // One way of doing each of these, on the pages and through the API.
+  const ownAccount = composeOwnAccount(config, core, {
+    letters: limits.letterRequests,
+    relyingParty,
+  });
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,
@@ -179,16 +181,14 @@ export async function composeServer(
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
-      lookOver: createLookOver({ domain }),
-      changeEmail: createChangeEmail({ ...owned, letters: limits.letterRequests }),
-      changePassword: createChangePassword(owned),
-      ...composeOwn(config, core),
-      managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
-      secondFactor: createManageSecondFactor({
-        ...owned,
-        issuerName: new URL(config.issuer).host,
-        drawQr: otpauthQr,
-      }),
+      ...ownAccount,
+    },
+    accountApi: {
+      issuer: config.issuer,
+      clock,
+      identifyCaller: createIdentifyCaller({ domain, findToken: createFindCallerToken(host) }),
+      isCallingOrigin: createIsCallingOrigin({ domain }),
+      ...ownAccount,
     },
     admin: { issuer: config.issuer, ...flows },
     health: {

@@ -42,6 +42,7 @@ import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
@@ -178,6 +179,7 @@ export function composeCore(
     recordTokenReuse: createRecordTokenReuse(given),
     allowSignUp: createAllowSignUp(given),
     allowEmailCode: createAllowEmailCode(given),
+    grantScopes: createGrantScopes(given),
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
     changeScopeDemand: createChangeScopeDemand(given),

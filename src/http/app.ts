@@ -2,6 +2,8 @@
 import Koa from 'koa';
 import { AppError } from '../kernel/errors.js';
 import { type AccountParts, accountRoutes } from './account/routes.js';
+import { answerOtherOrigins } from './account-api/cors.js';
+import { type AccountApiParts, accountApiRoutes } from './account-api/routes.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
@@ -41,6 +43,7 @@ export type AppParts = {
   readonly emailCode: EmailCodeParts;
   readonly restoreEmail: RestoreEmailParts;
   readonly account: AccountParts;
+  readonly accountApi: AccountApiParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
   readonly home: HomeParts;
@@ -65,6 +68,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   app.use(limitBodies());
   app.use(pinOrigin(parts.issuer, parts.trustedProxies));
   app.use(noteRoute);
+  app.use(answerOtherOrigins(parts.accountApi.isCallingOrigin));
   app.use(serveAssets());
   app.use(refuseOtherMethods);
   for (const router of [
@@ -83,6 +87,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
       parts.account,
       createInProcessFetch(() => app.callback()),
     ),
+    accountApiRoutes(parts.accountApi),
     adminRoutes(parts.admin),
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
   ]) {

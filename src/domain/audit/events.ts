@@ -11,6 +11,7 @@ export const auditEvents = {
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
   client_email_code_changed:
     'Whether shoppers may sign in at a client with a code by e-mail was changed.',
+  client_scopes_granted: 'What a client may ask for at an API was changed.',
   client_brand_changed: 'The logo or the colours of a client’s pages were changed or taken away.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',

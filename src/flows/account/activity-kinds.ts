@@ -67,7 +67,7 @@ export const isByStaff = ({ actorKind }: Pick<AuditEntry, 'actorKind'>): boolean
 function refusal({ details }: Told): ActivityKind {
   const { factor, reason } = details;
   if (factor === 'passkey') return 'passkey-refused';
-  if (factor === 'code') return 'code-wrong';
+  if (factor === 'code' || factor === 'email_code') return 'code-wrong';
   // Else the password was right, and the account was not to be opened.
   return reason === 'wrong_password' ? 'password-wrong' : 'sign-in-refused';
 }
@@ -128,6 +128,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   client_created: 'left-out',
   client_sign_up_changed: 'left-out',
   client_email_code_changed: 'left-out',
+  client_scopes_granted: 'left-out',
   client_brand_changed: 'left-out',
   client_disabled: 'left-out',
   client_enabled: 'left-out',

@@ -110,6 +110,7 @@ export async function composeServer(
       domain.credentials.purgeEmailCodes,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
+      flows.carryOutResets,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -141,6 +142,7 @@ export async function composeServer(
       tokens,
       devices,
     },
+    lostFactor: { issuer: config.issuer, stopReset: flows.stopReset, tokens },
     registration: {
       issuer: config.issuer,
       interactions,

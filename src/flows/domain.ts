@@ -5,6 +5,7 @@ import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
   EmailCodes,
+  FactorResets,
   OneTimeLinks,
   Passkeys,
   PasswordPolicy,
@@ -27,6 +28,7 @@ export type Domain = {
     RecoveryCodes &
     OneTimeLinks &
     EmailCodes &
+    FactorResets &
     Passkeys;
   readonly attempts: Attempts;
   readonly registrations: Registrations;

@@ -11,6 +11,7 @@ import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
 import { chooseLanguage, languageRoutes } from './language.js';
+import { type LostFactorParts, lostFactorRoutes } from './lost-factor.js';
 import { type MailboxParts, mailboxRoutes } from './mailbox.js';
 import type { ClientAuthFailures } from './middleware/client-auth-limit.js';
 import { type ErrorObserver, mapErrors } from './middleware/errors.js';
@@ -34,6 +35,7 @@ export type AppParts = {
   readonly brand: BrandParts;
   readonly signIn: SignInParts;
   readonly recovery: RecoveryParts;
+  readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
   readonly emailCode: EmailCodeParts;
   readonly account: AccountParts;
@@ -72,6 +74,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
     emailCodeRoutes(parts.emailCode),
+    lostFactorRoutes(parts.lostFactor),
     recoveryRoutes(parts.recovery),
     accountRoutes(
       parts.account,

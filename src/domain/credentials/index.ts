@@ -24,6 +24,7 @@ export {
   type EmailCodePlace,
   type EmailCodes,
 } from './email-codes.js';
+export { createFactorResets, type FactorReset, type FactorResets } from './factor-resets.js';
 export {
   createOneTimeLinks,
   LINK_SECONDS,

@@ -107,6 +107,7 @@ export async function composeServer(
       domain.credentials.purgeLinks,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
+      flows.carryOutResets,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -138,6 +139,7 @@ export async function composeServer(
       tokens,
       devices,
     },
+    lostFactor: { issuer: config.issuer, stopReset: flows.stopReset, tokens },
     registration: {
       issuer: config.issuer,
       interactions,

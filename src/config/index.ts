@@ -36,6 +36,8 @@ export type Config = {
   readonly keyring: Secret<readonly KeyringEntry[]> | undefined;
   readonly cookieKeys: Secret<readonly string[]> | undefined;
   readonly passwords: PasswordRules;
+  /** How long a lost second factor stays after staff were told of it; 0 takes it away at once. */
+  readonly factorResetHours: number;
   /** `undefined` asks for the development mailbox. */
   readonly smtpUrl: Secret | undefined;
   readonly mailFrom: MailSender;
@@ -247,6 +249,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     keyring,
     cookieKeys,
     passwords: readPasswordRules(read),
+    factorResetHours: read.integer('LATCHKEY_FACTOR_RESET_HOURS', { min: 0, max: 720 }, 24),
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),

@@ -18,19 +18,16 @@ import { createCompleteRegistration } from './flows/registration/complete.js';
 import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
-import { lookOf } from './http/brand.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
-import { pageOf } from './http/language.js';
+import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
-import { allowFormTarget } from './http/middleware/headers.js';
-import { errorPage, signedOutPage, signOutPage } from './http/views.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken } from './oidc/account-tokens.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
-import { createHostPages, type PageRenderer } from './oidc/pages.js';
+import { createHostPages } from './oidc/pages.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -61,7 +58,7 @@ export async function composeServer(
     grants: domain.grants,
     identity: domain.identity,
     directory,
-    pages: createHostPages(pages),
+    pages: createHostPages(hostPages),
     keys: domain.keys,
     changes,
     clock,
@@ -126,7 +123,10 @@ export async function composeServer(
       answerConsent: flows.answerConsent,
       async describeAccount(accountId) {
         const person = await domain.identity.findPerson(accountId);
-        return person?.email ? maskEmail(person.email) : '';
+        return {
+          maskedEmail: person?.email ? maskEmail(person.email) : '',
+          locale: person?.profile.locale,
+        };
       },
       tokens,
       devices,
@@ -205,31 +205,6 @@ export async function composeServer(
 export type Server = Awaited<ReturnType<typeof composeServer>>;
 
 const stateOf = (ctx: object) => (ctx as AppContext).state;
-
-/** The protocol host's pages, drawn by our views. */
-const pages: PageRenderer = {
-  error: (ctx, { title, message, error }) =>
-    errorPage({
-      status: ctx.status,
-      title,
-      message,
-      // Small print for the client's developers; the host has checked that it is no secret.
-      requestId: `${stateOf(ctx).requestId} (${error})`,
-      ...pageOf(ctx as unknown as AppContext),
-    }),
-  signOut(ctx, page) {
-    const state = ctx.oidc.session?.state as { postLogoutRedirectUri?: string } | undefined;
-    if (state?.postLogoutRedirectUri) {
-      allowFormTarget(ctx as unknown as AppContext, state.postLogoutRedirectUri);
-    }
-    return signOutPage({
-      ...page,
-      look: lookOf(page.brand),
-      ...pageOf(ctx as unknown as AppContext),
-    });
-  },
-  signedOut: (ctx, page) => signedOutPage({ ...page, ...pageOf(ctx as unknown as AppContext) }),
-};
 
 function demoLogins({ passwords }: DemoSecrets) {
   return {

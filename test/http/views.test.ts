@@ -70,7 +70,7 @@ const hostilePages: Record<string, string> = {
     client,
     ...forms,
     retryAfterSeconds: 60,
-    opensAt: hostile,
+    opensAt: new Date(0),
     requestId: hostile,
   }),
   code: codePage({ client, ...forms, recoveryAction: '/signin/a', rememberable: true }),
@@ -582,7 +582,7 @@ describe('a paused log-in', () => {
     const html = lockedPage({
       client: { name: 'Shop' },
       retryAfterSeconds,
-      opensAt: '14:32 UTC',
+      opensAt: new Date('2026-11-22T14:32:00Z'),
       requestId: 'r-1',
     });
     expect(html).toContain(`<strong>${words}</strong>, at <strong>14:32 UTC</strong>`);

@@ -560,13 +560,17 @@ export const pageStates: Readonly<Record<string, string>> = {
   'enrol-expired': enrolPage({ ...enrol, required: true, problem: 'expired' }),
   'recovery-codes': recoveryCodesPage(recoveryCodes),
   'recovery-codes-not-saved': recoveryCodesPage({ ...recoveryCodes, problem: 'not-saved' }),
-  locked: lockedPage({ ...locked, retryAfterSeconds: 1650, opensAt: '14:32' }),
+  locked: lockedPage({
+    ...locked,
+    retryAfterSeconds: 1650,
+    opensAt: new Date('2026-11-22T14:32:00Z'),
+  }),
   ended: endedPage({ ...step }),
   'locked-long': lockedPage({
     client,
     requestId: locked.requestId,
     retryAfterSeconds: 9_000,
-    opensAt: '17:04',
+    opensAt: new Date('2026-11-22T17:04:00Z'),
   }),
   consent: consentPage({
     ...consent,

@@ -3,13 +3,30 @@ import { createChallenge } from 'altcha-lib';
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import { toString as drawQr } from 'qrcode';
 import * as views from '../../src/http/views.js';
+import type { Language } from '../../src/kernel/language.js';
 import { wordsIn } from '../../src/words/index.js';
 
 /** On the scripts and stylesheets of every page below, for the content policy. */
 export const pageNonce = 'page-states';
 
+/** How a page is drawn once more in another language, by what it is in English. */
+const drawnIn = new Map<string, (language: Language) => string>();
+
 function nonced<Props extends views.PageProps>(page: (props: Props) => string) {
-  return (props: Props) => page({ here: '/signin/7f3c', ...props, nonce: pageNonce });
+  return (props: Props) => {
+    const english = page({ here: '/signin/7f3c', ...props, nonce: pageNonce });
+    drawnIn.set(english, (language) =>
+      page({ ...props, nonce: pageNonce, language, here: '/account' }),
+    );
+    return english;
+  };
+}
+
+/** One of the pages below in another language, with the choice of languages at its foot. */
+export function pageStateIn(language: Language, name: string): string {
+  const draw = drawnIn.get(pageStates[name] ?? '');
+  if (!draw) throw new Error(`There is no page ${name}`);
+  return draw(language);
 }
 
 const signInPage = nonced(views.signInPage);

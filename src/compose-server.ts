@@ -2,15 +2,9 @@
 import type { Core, Settled } from './compose.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
-import { createManageApplications } from './flows/account/applications.js';
 import { createIdentifyCaller } from './flows/account/caller.js';
-import { createChangePassword } from './flows/account/change-password.js';
-import { createManageDevices } from './flows/account/devices.js';
-import { createLookOver } from './flows/account/overview.js';
+import { createOwnAccount } from './flows/account/index.js';
 import { createVisit } from './flows/account/owner.js';
-import { createManagePasskeys } from './flows/account/passkeys.js';
-import { createManageSecondFactor } from './flows/account/second-factor.js';
-import { createManageSessions } from './flows/account/sessions.js';
 import { createIsCallingOrigin } from './flows/account/web-origins.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
@@ -102,19 +96,12 @@ export async function composeServer(
   const devices = createDeviceCookie(config.issuer);
   const post = composePost(config, core, log);
   // One way of doing each of these, on the pages and through the API.
-  const ownAccount = {
-    lookOver: createLookOver({ domain }),
-    changePassword: createChangePassword(owned),
-    manageDevices: createManageDevices(owned),
-    manageSessions: createManageSessions(owned),
-    manageApplications: createManageApplications(owned),
-    managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
-    secondFactor: createManageSecondFactor({
-      ...owned,
-      issuerName: new URL(config.issuer).host,
-      drawQr: otpauthQr,
-    }),
-  };
+  const ownAccount = createOwnAccount({
+    ...owned,
+    relyingParty,
+    issuerName: new URL(config.issuer).host,
+    drawQr: otpauthQr,
+  });
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,

@@ -105,6 +105,7 @@ export async function composeServer(
       domain.credentials.purgeLinks,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
+      flows.carryOutResets,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -136,6 +137,7 @@ export async function composeServer(
       tokens,
       devices,
     },
+    lostFactor: { issuer: config.issuer, stopReset: flows.stopReset, tokens },
     registration: {
       issuer: config.issuer,
       interactions,

@@ -10,6 +10,7 @@ import { createAudit } from './domain/audit/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
+  createFactorResets,
   createOneTimeLinks,
   createPasskeys,
   createPasswordPolicy,
@@ -36,9 +37,11 @@ import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
+import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
+import { createResetSecondFactor } from './flows/lost-factor/reset.js';
+import { createStopReset } from './flows/lost-factor/stop.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
-import { createResetSecondFactor } from './flows/reset-second-factor.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
@@ -89,6 +92,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createTotp({ db, clock, keyring, codes: oneTimeCodes }),
       ...createRecoveryCodes({ db, clock, keyring }),
       ...createOneTimeLinks({ db }),
+      ...createFactorResets({ db }),
       ...createPasskeys({ db, clock, ceremonies: webAuthn }),
     },
     attempts: createAttempts({ db, keyring }),
@@ -147,7 +151,13 @@ export function composeCore(
     answerConsent: createAnswerConsent(given),
     revokeAccess: createRevokeAccess(given),
     unlockAccount: createUnlockAccount(given),
-    resetSecondFactor: createResetSecondFactor({ ...given, clock }),
+    resetSecondFactor: createResetSecondFactor({
+      ...given,
+      clock,
+      waitHours: config.factorResetHours,
+    }),
+    stopReset: createStopReset({ ...given, clock }),
+    carryOutResets: createCarryOutResets({ ...given, clock }),
     changeAccountStatus: createChangeAccountStatus(given),
     changeClientStatus: createChangeClientStatus(given),
     authorizeAdministrator: createAuthorizeAdministrator(given),

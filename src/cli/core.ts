@@ -7,8 +7,9 @@ import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
 import type { Domain } from '../flows/domain.js';
 import type { IssueClientSecret } from '../flows/issue-client-secret.js';
+import type { ResetSecondFactor } from '../flows/lost-factor/reset.js';
+import type { StopReset } from '../flows/lost-factor/stop.js';
 import type { RegisterClient } from '../flows/register-client.js';
-import type { ResetSecondFactor } from '../flows/reset-second-factor.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
 import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
 import type { UnlockAccount } from '../flows/unlock-account.js';
@@ -24,6 +25,7 @@ export type CliCore = {
     readonly revokeAccess: RevokeAccess;
     readonly unlockAccount: UnlockAccount;
     readonly resetSecondFactor: ResetSecondFactor;
+    readonly stopReset: StopReset;
     readonly registerClient: RegisterClient;
     readonly allowSignUp: AllowSignUp;
     readonly issueClientSecret: IssueClientSecret;

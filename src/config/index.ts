@@ -39,6 +39,8 @@ export type Config = {
   readonly passwords: PasswordRules;
   /** What shoppers may change of their own profile. */
   readonly profileFields: readonly EditableField[];
+  /** How long a lost second factor stays after staff were told of it; 0 takes it away at once. */
+  readonly factorResetHours: number;
   /** `undefined` asks for the development mailbox. */
   readonly smtpUrl: Secret | undefined;
   readonly mailFrom: MailSender;
@@ -251,6 +253,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     cookieKeys,
     passwords: readPasswordRules(read),
     profileFields: readProfileFields(read),
+    factorResetHours: read.integer('LATCHKEY_FACTOR_RESET_HOURS', { min: 0, max: 720 }, 24),
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),

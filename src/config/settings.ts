@@ -109,6 +109,12 @@ export const settings: readonly Setting[] = [
       'Least length of a new password, from 8 to 64 characters. Staff log in with a second factor whatever it is.',
   },
   {
+    name: 'LATCHKEY_FACTOR_RESET_HOURS',
+    fallback: '24',
+    meaning:
+      'Hours, from 0 to 720, between staff asking for the reset of a lost second factor and its removal. Its owner is written to at once and can stop it.',
+  },
+  {
     name: 'LATCHKEY_BREACHED_PASSWORDS',
     fallback: 'off',
     meaning:

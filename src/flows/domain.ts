@@ -4,6 +4,7 @@ import type { Audit } from '../domain/audit/index.js';
 import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
+  FactorResets,
   OneTimeLinks,
   Passkeys,
   PasswordPolicy,
@@ -25,6 +26,7 @@ export type Domain = {
     Totp &
     RecoveryCodes &
     OneTimeLinks &
+    FactorResets &
     Passkeys;
   readonly attempts: Attempts;
   readonly registrations: Registrations;

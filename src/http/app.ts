@@ -10,6 +10,7 @@ import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
 import { chooseLanguage, languageRoutes } from './language.js';
+import { type LostFactorParts, lostFactorRoutes } from './lost-factor.js';
 import { type MailboxParts, mailboxRoutes } from './mailbox.js';
 import type { ClientAuthFailures } from './middleware/client-auth-limit.js';
 import { type ErrorObserver, mapErrors } from './middleware/errors.js';
@@ -33,6 +34,7 @@ export type AppParts = {
   readonly brand: BrandParts;
   readonly signIn: SignInParts;
   readonly recovery: RecoveryParts;
+  readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
   readonly account: AccountParts;
   readonly admin: AdminParts;
@@ -69,6 +71,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     signInRoutes(parts.signIn),
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
+    lostFactorRoutes(parts.lostFactor),
     recoveryRoutes(parts.recovery),
     accountRoutes(
       parts.account,

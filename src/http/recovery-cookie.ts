@@ -16,6 +16,8 @@ export type RecoveryState = {
   /** The interaction it was begun in. */
   readonly from?: string | undefined;
   readonly token?: string | undefined;
+  /** The token that stops the reset of a second factor. */
+  readonly stop?: string | undefined;
   /** The password was changed; for which client, if for one. */
   readonly done?: { readonly client?: string | undefined } | undefined;
 };
@@ -47,8 +49,14 @@ export function createRecoveryCookie(issuer: string): RecoveryCookie {
       try {
         const state = JSON.parse(Buffer.from(value, 'base64url').toString('utf8'));
         const done = state.done && { client: text(state.done.client) };
-        const { form, from, token } = state;
-        return { form: text(form), from: interactionId(from), token: text(token), done };
+        const { form, from, token, stop } = state;
+        return {
+          form: text(form),
+          from: interactionId(from),
+          token: text(token),
+          stop: text(stop),
+          done,
+        };
       } catch {
         return {};
       }

@@ -65,6 +65,18 @@ export function createLetterWriter(parts: {
           }[letter.change],
           change: letter.change,
         });
+      case 'second_factor_reset_planned':
+        return parts.print('second-factor-reset-planned', {
+          ...common,
+          subject: `The second step of your ${shop} account is to be removed`,
+          effectiveAt: `${when.format(new Date(letter.effectiveAt))} UTC`,
+          link: `${parts.issuer}/recovery/second-step/${letter.token}`,
+        });
+      case 'second_factor_reset_stopped':
+        return parts.print('second-factor-reset-stopped', {
+          ...common,
+          subject: `The second step of your ${shop} account stays`,
+        });
       case 'passkey_changed': {
         const name = plainWords(letter.name);
         return parts.print('passkey-changed', {

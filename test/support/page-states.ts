@@ -47,6 +47,7 @@ const sentPage = nonced(views.recoverySentPage);
 const newPasswordPage = nonced(views.recoveryPasswordPage);
 const donePage = nonced(views.recoveryDonePage);
 const deadPage = nonced(views.recoveryDeadPage);
+const stopResetPage = nonced(views.stopResetPage);
 const passkeyPage = nonced(views.passkeyPage);
 const newPasskeyPage = nonced(views.accountNewPasskeyPage);
 const passkeyNamePage = nonced(views.accountPasskeyNamePage);
@@ -512,6 +513,17 @@ const registerStates = {
 };
 
 const recoveryStates = {
+  'lost-factor-ask': stopResetPage({
+    here: '/recovery/second-step',
+    state: {
+      kind: 'ask',
+      effectiveAt: new Date('2026-11-23T09:12:00Z'),
+      action: '/recovery/second-step',
+      csrf: 'k2Jx0Yw1',
+    },
+  }),
+  'lost-factor-stopped': stopResetPage({ state: { kind: 'stopped', passwordHref: '/recovery' } }),
+  'lost-factor-dead': stopResetPage({ state: { kind: 'dead' } }),
   'recovery-ask': askPage(recovery),
   'recovery-ask-plain': askPage({ action: '/recovery', csrf: 'k2Jx0Yw1' }),
   'recovery-ask-puzzle': askPage({

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { generateSync } from 'otplib';
 import { buildDomain } from '../../src/compose.js';
 import { createCreateAccount } from '../../src/flows/create-account.js';
-import type { Domain } from '../../src/flows/domain.js';
+import type { Domain, Transact } from '../../src/flows/domain.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
 import { Secret } from '../../src/kernel/secret.js';
@@ -28,6 +28,7 @@ export const WRONG = 'velvet otter mends the socks';
 
 export type People = Database & {
   readonly domain: Domain;
+  readonly transact: Transact;
   add(options?: { staff?: boolean; app?: boolean; email?: string }): Promise<Person>;
 };
 
@@ -44,14 +45,13 @@ export async function openPeople(server: TestServer): Promise<People> {
     production: false,
   };
   const domain = buildDomain(postgres.db, parts);
-  const createAccount = createCreateAccount({
-    domain,
-    transact: (work) => postgres.transaction((tx) => work(buildDomain(tx, parts))),
-  });
+  const transact: Transact = (work) => postgres.transaction((tx) => work(buildDomain(tx, parts)));
+  const createAccount = createCreateAccount({ domain, transact });
   const database = await openDatabase(server);
   return {
     ...database,
     domain,
+    transact,
     async add(options = {}) {
       const email = options.email ?? `${randomBytes(6).toString('hex')}@alder-oak.example`;
       const created = await createAccount({

@@ -39,6 +39,9 @@ export const auditEvents = {
   device_forgotten: 'Known devices of an account were forgotten.',
   device_trust_ended: 'A remembered device no longer stands in for the second factor.',
   second_factor_removed: 'An authenticator app and its recovery codes were taken away.',
+  second_factor_reset_planned: 'A lost second factor is to be taken away after a waiting time.',
+  second_factor_reset_stopped:
+    'A planned reset was stopped; `details.by` says whether through the link, by staff or by using the factor.',
   recovery_codes_replaced: 'An account got new recovery codes; the old ones ended.',
   account_client_settled: 'The built-in client of the account pages was registered or corrected.',
   second_factor_added: 'An authenticator app was set up for an account.',

@@ -15,6 +15,7 @@ import { HISTORY_KEPT } from './password-history.js';
 import { isPlausible, normalizePassword } from './password-policy.js';
 import { passwordStore } from './store.js';
 
+export { createFactorResets, type FactorReset, type FactorResets } from './factor-resets.js';
 export {
   createOneTimeLinks,
   LINK_SECONDS,

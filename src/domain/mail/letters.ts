@@ -25,6 +25,13 @@ export type LetterFacts =
       readonly kind: 'second_factor_changed';
       readonly change: 'added' | 'removed' | 'recovery_codes_made';
     }
+  /** The token stops it; the queue holds it sealed. `effectiveAt`: ISO 8601. */
+  | {
+      readonly kind: 'second_factor_reset_planned';
+      readonly token: string;
+      readonly effectiveAt: string;
+    }
+  | { readonly kind: 'second_factor_reset_stopped'; readonly by: 'link' | 'staff' | 'use' }
   | {
       readonly kind: 'passkey_changed';
       /** `suspicious`: its count did not rise, so there may be a copy; it was refused. */
@@ -76,6 +83,8 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   suspicious_sign_in: true,
   sign_in_void: true,
   second_factor_changed: true,
+  second_factor_reset_planned: true,
+  second_factor_reset_stopped: true,
   passkey_changed: true,
   recovery_code_used: true,
   password_changed: true,

@@ -34,6 +34,8 @@ export const activityKinds = [
   'app-added',
   'app-removed',
   'second-step-reset',
+  'second-step-reset-planned',
+  'second-step-reset-stopped',
   'codes-replaced',
   'code-used',
   'passkey-added',
@@ -89,7 +91,11 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   device_forgotten: 'devices-forgotten',
   device_trust_ended: 'device-distrusted',
   second_factor_added: 'app-added',
-  second_factor_removed: (entry) => (isByStaff(entry) ? 'second-step-reset' : 'app-removed'),
+  // What staff have planned is carried out by the clock.
+  second_factor_removed: ({ actorKind }) =>
+    actorKind === 'account' ? 'app-removed' : 'second-step-reset',
+  second_factor_reset_planned: 'second-step-reset-planned',
+  second_factor_reset_stopped: 'second-step-reset-stopped',
   recovery_codes_replaced: 'codes-replaced',
   recovery_code_used: 'code-used',
   passkey_added: 'passkey-added',

@@ -9,14 +9,15 @@ import { type Administrator, type AdminScope, mayAdminister } from '../../domain
 import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
 import type { BrandClient } from '../../flows/brand-client.js';
 import type { ChangeStatus, ChangeStatusResult } from '../../flows/change-status.js';
-import type { ResetSecondFactor } from '../../flows/reset-second-factor.js';
+import type { ResetSecondFactor } from '../../flows/lost-factor/reset.js';
+import type { StopReset } from '../../flows/lost-factor/stop.js';
 import type { RevokeAccess } from '../../flows/revoke-access.js';
 import type { UnlockAccount } from '../../flows/unlock-account.js';
 import { AppError } from '../../kernel/errors.js';
 import { isId } from '../../kernel/ids.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
 import { ADMIN_LIMIT } from '../middleware/limits.js';
-import { brandBody, reasonBody, revocationBody, statusBody } from './bodies.js';
+import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
 import { brandDraft, presentBrand } from './brand.js';
 import { openApiDocument } from './openapi.js';
 
@@ -26,6 +27,7 @@ export type AdminParts = {
   readonly revokeAccess: RevokeAccess;
   readonly unlockAccount: UnlockAccount;
   readonly resetSecondFactor: ResetSecondFactor;
+  readonly stopReset: StopReset;
   readonly changeAccountStatus: ChangeStatus;
   readonly changeClientStatus: ChangeStatus;
   readonly brandClient: BrandClient;
@@ -94,12 +96,28 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
   router.post('/users/:id/second-factor-resets', json, async (ctx) => {
     const administrator = await administratorOf(ctx, 'users:write');
     const accountId = idOf(ctx);
-    const { reason } = parseBody(ctx, reasonBody);
+    const { reason, now = false } = parseBody(ctx, factorResetBody);
     const origin = originOf(ctx);
-    const result = await parts.resetSecondFactor({ administrator, accountId, reason, origin });
+    const asked = { administrator, accountId, reason, now, origin };
+    const result = await parts.resetSecondFactor(asked);
     if (result.kind === 'not-found') throw new AppError('not_found');
     if (result.kind === 'forbidden') throw new AppError('forbidden');
+    if (result.kind === 'planned') {
+      ctx.status = 202;
+      ctx.body = { removed: false, effectiveAt: result.effectiveAt.toISOString() };
+      return;
+    }
     ctx.body = { removed: result.kind === 'reset' };
+  });
+
+  router.delete('/users/:id/second-factor-resets', async (ctx) => {
+    const administrator = await administratorOf(ctx, 'users:write');
+    const accountId = idOf(ctx);
+    const origin = originOf(ctx);
+    const result = await parts.stopReset.byStaff({ administrator, accountId, origin });
+    if (result === 'not-found') throw new AppError('not_found');
+    if (result === 'forbidden') throw new AppError('forbidden');
+    ctx.status = 204;
   });
 
   router.patch('/users/:id', json, async (ctx) => {

@@ -1,6 +1,6 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
-import { brandBody, reasonBody, revocationBody, statusBody } from './bodies.js';
+import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
 
 const problem = {
   type: 'object',
@@ -48,6 +48,8 @@ function operation(input: {
   /** Left out where the address says everything. */
   body?: z.ZodType;
   success: object;
+  /** Where it may also be done later. */
+  planned?: object;
 }): object {
   return {
     operationId: input.id,
@@ -62,7 +64,10 @@ function operation(input: {
           },
         }
       : {}),
-    responses: answers(input.success, input.body ? 200 : 204),
+    responses: {
+      ...answers(input.success, input.body ? 200 : 204),
+      ...(input.planned ? { 202: input.planned } : {}),
+    },
   };
 }
 
@@ -135,14 +140,29 @@ export function openApiDocument(issuer: string): object {
       '/users/{id}/second-factor-resets': {
         post: operation({
           id: 'resetSecondFactor',
-          summary: 'Take a lost authenticator app away; everything that is signed in ends',
+          summary:
+            'Take a lost second factor away after a waiting time in which its owner can stop it, or at once',
           scope: 'users:write',
-          body: reasonBody,
-          success: json('Whether there was one', {
+          body: factorResetBody,
+          success: json('Whether it is gone', {
             type: 'object',
             required: ['removed'],
             properties: { removed: { type: 'boolean' } },
           }),
+          planned: json('It will go when the waiting time is over', {
+            type: 'object',
+            required: ['removed', 'effectiveAt'],
+            properties: {
+              removed: { type: 'boolean', const: false },
+              effectiveAt: { type: 'string', format: 'date-time' },
+            },
+          }),
+        }),
+        delete: operation({
+          id: 'stopSecondFactorReset',
+          summary: 'Stop a planned reset, if there is one',
+          scope: 'users:write',
+          success: { description: 'There is none any more' },
         }),
       },
       '/users/{id}': {

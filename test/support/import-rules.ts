@@ -244,6 +244,7 @@ const COMPOSITION = new Set([
   'settle.ts',
   'compose.ts',
   'compose-server.ts',
+  'compose-account.ts',
   'compose-post.ts',
 ]);
 

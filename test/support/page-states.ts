@@ -261,8 +261,6 @@ const activity = {
 
 const ownStates: Readonly<Record<string, string>> = {
   'account-profile': profilePage({ ...profile, notice: 'profile-saved' }),
-  'account-profile-de': profilePage({ ...profile, language: 'de', here: '/account/profile' }),
-  'account-profile-ja': profilePage({ ...profile, language: 'ja', here: '/account/profile' }),
   'account-profile-wrong': profilePage({
     ...profile,
     fields: [
@@ -290,10 +288,8 @@ const ownStates: Readonly<Record<string, string>> = {
   }),
   'account-export': exportPage({ ...profile, action: '/account/export' }),
   'account-activity': activityPage(activity),
-  'account-activity-fr': activityPage({
+  'account-activity-last': activityPage({
     ...activity,
-    language: 'fr',
-    here: '/account/activity',
     older: undefined,
     first: false,
   }),
@@ -305,7 +301,6 @@ const ownStates: Readonly<Record<string, string>> = {
     typed: 'mara@fernhil.example',
     problem: 'not-confirmed',
   }),
-  'account-close-de': closePage({ ...closing, staff: false, language: 'de' }),
   'account-close-staff': closePage({ ...closing, staff: true }),
   'account-closed': farewellPage({}),
 };

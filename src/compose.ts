@@ -21,7 +21,11 @@ import {
   type PasswordStrength,
 } from './domain/credentials/index.js';
 import { createGrants } from './domain/grants/index.js';
-import { createIdentity } from './domain/identity/index.js';
+import {
+  createEmailChanges,
+  createEmailRequests,
+  createIdentity,
+} from './domain/identity/index.js';
 import { createKeys } from './domain/keys/index.js';
 import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
@@ -38,6 +42,7 @@ import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
@@ -87,15 +92,19 @@ type DomainParts = {
 export function buildDomain(db: Db, parts: DomainParts): Domain {
   const { clock, keyring, hasher, strength, passwords, production } = parts;
   return {
-    identity: createIdentity({ db, keyring }),
+    identity: {
+      ...createIdentity({ db, keyring }),
+      ...createEmailRequests({ db, keyring }),
+      ...createEmailChanges({ db, keyring }),
+    },
     credentials: {
       ...createCredentials({ db, clock, hasher }),
       ...createPasswordPolicy({ db, hasher, strength, ...passwords }),
       ...createTotp({ db, clock, keyring, codes: oneTimeCodes }),
       ...createRecoveryCodes({ db, clock, keyring }),
       ...createOneTimeLinks({ db }),
-      ...createEmailCodes({ db, keyring }),
       ...createFactorResets({ db }),
+      ...createEmailCodes({ db, keyring }),
       ...createPasskeys({ db, clock, ceremonies: webAuthn }),
     },
     attempts: createAttempts({ db, keyring }),
@@ -170,6 +179,7 @@ export function composeCore(
     recordTokenReuse: createRecordTokenReuse(given),
     allowSignUp: createAllowSignUp(given),
     allowEmailCode: createAllowEmailCode(given),
+    grantScopes: createGrantScopes(given),
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
     changeScopeDemand: createChangeScopeDemand(given),

@@ -5,6 +5,7 @@ import type { ChangeStatus } from '../flows/change-status.js';
 import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
 import type { Domain } from '../flows/domain.js';
+import type { GrantScopes } from '../flows/grant-scopes.js';
 import type { IssueClientSecret } from '../flows/issue-client-secret.js';
 import type { LogInPageSwitch } from '../flows/log-in-page-switch.js';
 import type { ResetSecondFactor } from '../flows/lost-factor/reset.js';
@@ -29,6 +30,7 @@ export type CliCore = {
     readonly registerClient: RegisterClient;
     readonly allowSignUp: LogInPageSwitch;
     readonly allowEmailCode: LogInPageSwitch;
+    readonly grantScopes: GrantScopes;
     readonly issueClientSecret: IssueClientSecret;
     readonly createResourceServer: CreateResourceServer;
     readonly changeScopeDemand: ChangeScopeDemand;

@@ -3,6 +3,7 @@
  * read, and presents the outcome for people or, with `--json`, for scripts.
  */
 import { brandCommand } from './client-brand.js';
+import { grantCommand } from './client-grant.js';
 import { switchCommands } from './client-switches.js';
 import { clientCommands } from './clients.js';
 import { type Command, UsageError } from './command.js';
@@ -25,6 +26,7 @@ const commands: readonly Command[] = [
   ...clientCommands,
   brandCommand,
   ...switchCommands,
+  grantCommand,
   ...resourceServerCommands,
   ...keyCommands,
 ];

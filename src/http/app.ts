@@ -2,6 +2,8 @@
 import Koa from 'koa';
 import { AppError } from '../kernel/errors.js';
 import { type AccountParts, accountRoutes } from './account/routes.js';
+import { answerOtherOrigins } from './account-api/cors.js';
+import { type AccountApiParts, accountApiRoutes } from './account-api/routes.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
@@ -23,6 +25,7 @@ import { protocolRoutes } from './protocol.js';
 import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type RegistrationParts, registrationRoutes } from './registration.js';
 import { registrationLinkRoutes } from './registration-link.js';
+import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -38,7 +41,9 @@ export type AppParts = {
   readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
   readonly emailCode: EmailCodeParts;
+  readonly restoreEmail: RestoreEmailParts;
   readonly account: AccountParts;
+  readonly accountApi: AccountApiParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
   readonly home: HomeParts;
@@ -63,6 +68,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   app.use(limitBodies());
   app.use(pinOrigin(parts.issuer, parts.trustedProxies));
   app.use(noteRoute);
+  app.use(answerOtherOrigins(parts.accountApi.isCallingOrigin));
   app.use(serveAssets());
   app.use(refuseOtherMethods);
   for (const router of [
@@ -73,13 +79,15 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     signInRoutes(parts.signIn),
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
-    emailCodeRoutes(parts.emailCode),
     lostFactorRoutes(parts.lostFactor),
+    emailCodeRoutes(parts.emailCode),
     recoveryRoutes(parts.recovery),
+    restoreEmailRoutes(parts.restoreEmail),
     accountRoutes(
       parts.account,
       createInProcessFetch(() => app.callback()),
     ),
+    accountApiRoutes(parts.accountApi),
     adminRoutes(parts.admin),
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
   ]) {

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type {
   Circumstances,
+  FarewellFacts,
   Letter,
   LetterFacts,
   NewcomerFacts,
@@ -13,7 +14,7 @@ const issuer = 'https://id.shop.example';
 const accountUrl = `${issuer}/account`;
 const write = createLetterWriter({ print: printLetter, issuer, accountUrl });
 
-type Facts = LetterFacts | NewcomerFacts;
+type Facts = LetterFacts | NewcomerFacts | FarewellFacts;
 
 const everyKind: readonly Facts[] = [
   { kind: 'suspicious_sign_in', why: ['after_failures', 'new_device', 'new_network'] },
@@ -32,6 +33,10 @@ const everyKind: readonly Facts[] = [
   { kind: 'recovery_code_used', left: 0 },
   { kind: 'recovery_code_used', left: 7 },
   { kind: 'password_changed' },
+  { kind: 'phone_changed', change: 'added' },
+  { kind: 'phone_changed', change: 'changed' },
+  { kind: 'phone_changed', change: 'removed' },
+  { kind: 'account_closed' },
   { kind: 'password_reset', token: 't0ken' },
   { kind: 'registration', token: 't0ken', code: '012345' },
   { kind: 'already_registered' },
@@ -40,12 +45,13 @@ const cases = everyKind.map((facts) => [JSON.stringify(facts), facts] as const);
 
 const letterOf = (facts: Facts, more: Partial<Circumstances> = {}): Letter => {
   const told = { at: new Date('2026-11-22T09:12:00Z'), shop: 'Alder & Oak', ...more };
+  if (facts.kind === 'account_closed') return { to: 'mara@fernhill.example', ...told, ...facts };
   return facts.kind === 'registration'
     ? { registrationId: 'b1f6', ...told, ...facts }
     : { accountId: 'b1f6', ...told, ...facts };
 };
-/** Nobody signs in with a link: a code is typed where it was asked for. */
-const linkless: readonly Facts['kind'][] = ['sign_in_code'];
+/** A code is typed where it was asked for; and a closed account is not there to look after. */
+const linkless: readonly Facts['kind'][] = ['sign_in_code', 'account_closed'];
 const linkOf: Readonly<Partial<Record<Facts['kind'], string>>> = {
   address_confirmed: `${issuer}/recovery`,
   password_reset: `${issuer}/recovery/t0ken`,

@@ -11,6 +11,7 @@ export const auditEvents = {
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
   client_email_code_changed:
     'Whether shoppers may sign in at a client with a code by e-mail was changed.',
+  client_scopes_granted: 'What a client may ask for at an API was changed.',
   client_brand_changed: 'The logo or the colours of a client’s pages were changed or taken away.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',
@@ -32,6 +33,10 @@ export const auditEvents = {
     'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
   registration_void: 'Five wrong codes ended the creation of an account.',
   account_unlocked: 'The guess counters of an account were cleared.',
+  profile_changed:
+    'An account owner changed what the profile says; `details.fields` names the fields.',
+  data_exported: 'An account owner downloaded what is kept about them.',
+  account_closed: 'An account owner closed the account; all that it had ended, and its key went.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
   sessions_ended: 'An account owner signed other browsers out.',
@@ -40,6 +45,12 @@ export const auditEvents = {
     'A letter with a link to choose a new password was asked for; `details.reason` says why none was sent.',
   password_reset:
     'An account owner chose a new password through a link in a letter; everything signed in ended.',
+  email_change_requested:
+    'An account owner wanted another e-mail address and asked for a letter to it; `details.reason` says why none was sent.',
+  email_change_void: 'Five wrong codes ended a change of e-mail address.',
+  email_changed: 'An account owner changed the e-mail address; everything else signed in ended.',
+  email_change_undone:
+    'The old e-mail address of an account was taken back through a link in a letter; everything signed in and the password ended.',
   device_forgotten: 'Known devices of an account were forgotten.',
   device_trust_ended: 'A remembered device no longer stands in for the second factor.',
   second_factor_removed: 'An authenticator app and its recovery codes were taken away.',

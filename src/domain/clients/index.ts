@@ -77,6 +77,9 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     find: (id: string): Promise<ClientWithSecrets | undefined> => store.find(id),
     list: (page: { after?: string; limit: number }) => store.list(page),
 
+    /** Active clients whose pages have this origin, exactly. */
+    listByWebOrigin: (origin: string): Promise<string[]> => store.listByWebOrigin(origin),
+
     /** What the shop calls itself: its own clients that people log in to, the oldest first. */
     listShopNames: (of: { except: string }): Promise<string[]> => store.listShopNames(of.except),
 

@@ -62,6 +62,15 @@ export function clientsStore(db: Db) {
       });
     },
 
+    async listByWebOrigin(origin: string): Promise<string[]> {
+      const rows = await db.client.findMany({
+        where: { status: 'active', webOrigins: { has: origin } },
+        select: { id: true },
+        orderBy: { id: 'asc' },
+      });
+      return rows.map(({ id }) => id);
+    },
+
     async listShopNames(except: string): Promise<string[]> {
       const rows = await db.client.findMany({
         where: {

@@ -50,7 +50,6 @@ export {
   type BreachedPasswords,
   createPasswordPolicy,
   type PasswordFault,
-  type PasswordFaultCode,
   type PasswordPolicy,
   type PasswordStrength,
 } from './password-assessment.js';
@@ -148,5 +147,11 @@ export function createCredentials(parts: { db: Db; clock: Clock; hasher: Passwor
       await links.void(accountId);
       return store.remove(accountId);
     },
+
+    /**
+     * Forgets whatever an account has ever proven itself with, its old passwords and the links in
+     * its letters too. Returns how many credentials went. Call it in a transaction.
+     */
+    forgetCredentials: (accountId: string): Promise<number> => store.forget(accountId),
   };
 }

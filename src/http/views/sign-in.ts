@@ -66,8 +66,7 @@ export function lockedPage(
   props: PageProps & {
     readonly client: ClientBrand;
     readonly retryAfterSeconds: number;
-    /** The clock time at which it opens, as people read it: "14:32" or "14:32 UTC". */
-    readonly opensAt: string;
+    readonly opensAt: Date;
     /** Where a new password is asked for, if one would open the lock. */
     readonly recoveryHref?: string | undefined;
     readonly cancelAction?: string | undefined;

@@ -4,7 +4,7 @@
  */
 import { brandCommand } from './client-brand.js';
 import { grantCommand } from './client-grant.js';
-import { signUpCommand } from './client-sign-up.js';
+import { switchCommands } from './client-switches.js';
 import { clientCommands } from './clients.js';
 import { type Command, UsageError } from './command.js';
 import type { CliCore } from './core.js';
@@ -25,8 +25,8 @@ const commands: readonly Command[] = [
   ...userCommands,
   ...clientCommands,
   brandCommand,
+  ...switchCommands,
   grantCommand,
-  signUpCommand,
   ...resourceServerCommands,
   ...keyCommands,
 ];

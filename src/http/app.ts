@@ -8,6 +8,7 @@ import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
 import type { AppMiddleware, RequestState } from './context.js';
+import { type EmailCodeParts, emailCodeRoutes } from './email-code.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
@@ -24,6 +25,7 @@ import { protocolRoutes } from './protocol.js';
 import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type RegistrationParts, registrationRoutes } from './registration.js';
 import { registrationLinkRoutes } from './registration-link.js';
+import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -38,6 +40,8 @@ export type AppParts = {
   readonly recovery: RecoveryParts;
   readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
+  readonly emailCode: EmailCodeParts;
+  readonly restoreEmail: RestoreEmailParts;
   readonly account: AccountParts;
   readonly accountApi: AccountApiParts;
   readonly admin: AdminParts;
@@ -76,7 +80,9 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
     lostFactorRoutes(parts.lostFactor),
+    emailCodeRoutes(parts.emailCode),
     recoveryRoutes(parts.recovery),
+    restoreEmailRoutes(parts.restoreEmail),
     accountRoutes(
       parts.account,
       createInProcessFetch(() => app.callback()),

@@ -246,6 +246,7 @@ const COMPOSITION = new Set([
   'compose.ts',
   'compose-server.ts',
   'compose-post.ts',
+  'compose-account.ts',
 ]);
 
 function zoneOf(path: string): string | undefined {

@@ -8,8 +8,10 @@
 import type { Clock } from '../../kernel/clock.js';
 import type { Db } from '../../platform/postgres.js';
 import type { AuditEventName } from './events.js';
+import { type AuditEntry, type AuditPosition, auditStore } from './store.js';
 
 export { type AuditEventName, auditEvents } from './events.js';
+export type { AuditEntry, AuditPosition } from './store.js';
 
 /** Who did it. */
 export type Actor =
@@ -41,7 +43,22 @@ export type AuditRecord = {
 export type Audit = ReturnType<typeof createAudit>;
 
 export function createAudit({ db, clock }: { db: Db; clock: Clock }) {
+  const store = auditStore(db);
   return {
+    /**
+     * What happened to an account, the newest first.
+     *
+     * @param query.after the last one that was shown before
+     */
+    listAbout: (
+      subjectId: string,
+      query: {
+        readonly events: readonly AuditEventName[];
+        readonly after?: AuditPosition | undefined;
+        readonly limit: number;
+      },
+    ): Promise<AuditEntry[]> => store.listAbout(subjectId, query),
+
     /** Writes one record; call it in the transaction of the fact itself. */
     async record(entry: AuditRecord): Promise<void> {
       await db.auditEvent.create({

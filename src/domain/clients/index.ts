@@ -59,6 +59,8 @@ export type ClientDraft = {
   readonly dpopBoundAccessTokens?: boolean;
   /** Newcomers may create an account of their own on its log-in page. */
   readonly selfRegistration?: boolean;
+  /** Shoppers may sign in with a code by e-mail instead of their password. */
+  readonly emailCode?: boolean;
   readonly jwks?: unknown;
   readonly clientUri?: string;
   readonly policyUri?: string;
@@ -112,6 +114,10 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     setSelfRegistration: (id: string, allowed: boolean): Promise<boolean> =>
       store.setSelfRegistration(id, allowed),
 
+    /** Says whether shoppers may sign in with a code by e-mail. False if there is no such client. */
+    setEmailCode: (id: string, allowed: boolean): Promise<boolean> =>
+      store.setEmailCode(id, allowed),
+
     /**
      * Makes a secret and returns it this once. Call it in a transaction: the client's row is
      * held, so two calls at a time cannot both be the second secret.
@@ -158,6 +164,7 @@ function rowOf(draft: ClientDraft): Omit<ClientRow, 'status' | 'createdAt'> {
     requirePushedRequests: draft.requirePushedRequests ?? false,
     dpopBoundAccessTokens: draft.dpopBoundAccessTokens ?? false,
     selfRegistration: draft.selfRegistration ?? false,
+    emailCode: draft.emailCode ?? false,
     jwks: draft.jwks ?? null,
     clientUri: draft.clientUri ?? null,
     policyUri: draft.policyUri ?? null,
@@ -200,6 +207,9 @@ function draftFaults(draft: ClientDraft, production: boolean): string[] {
   }
   if (draft.selfRegistration && !usesCode) {
     faults.push('Nobody can sign up without a log-in page (the authorization_code grant)');
+  }
+  if (draft.emailCode && !usesCode) {
+    faults.push('There is no code by e-mail without a log-in page (the authorization_code grant)');
   }
   for (const uri of [...(draft.redirectUris ?? []), ...(draft.postLogoutRedirectUris ?? [])]) {
     const fault = redirectUriFault(uri, { native, production });

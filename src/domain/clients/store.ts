@@ -26,6 +26,7 @@ export type ClientRow = {
   readonly requirePushedRequests: boolean;
   readonly dpopBoundAccessTokens: boolean;
   readonly selfRegistration: boolean;
+  readonly emailCode: boolean;
   readonly jwks: unknown;
   readonly clientUri: string | null;
   readonly policyUri: string | null;
@@ -97,6 +98,11 @@ export function clientsStore(db: Db) {
 
     async setSelfRegistration(id: string, allowed: boolean): Promise<boolean> {
       const data = { selfRegistration: allowed };
+      return (await db.client.updateMany({ where: { id }, data })).count > 0;
+    },
+
+    async setEmailCode(id: string, allowed: boolean): Promise<boolean> {
+      const data = { emailCode: allowed };
       return (await db.client.updateMany({ where: { id }, data })).count > 0;
     },
 

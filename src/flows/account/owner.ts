@@ -4,6 +4,7 @@
  */
 import { ACR_TWO_FACTORS, isAcr, satisfies } from '../../domain/signin/index.js';
 import { type Clock, epochSeconds } from '../../kernel/clock.js';
+import type { Language } from '../../kernel/language.js';
 import type { FlowParts } from '../domain.js';
 
 /** What a living token of the account pages says. */
@@ -26,6 +27,8 @@ export type Owner = AccountToken & {
   readonly emailVerified: boolean;
   readonly createdAt: Date;
   readonly name: string | undefined;
+  /** The language they have chosen for themselves. */
+  readonly locale: Language | undefined;
   /** As it was at this look: what rests on it must not survive a later one. */
   readonly securityEpoch: number;
   readonly hasSecondFactor: boolean;
@@ -59,6 +62,7 @@ export async function ownerOf(
     emailVerified: person.emailVerified,
     createdAt: person.createdAt,
     name: person.profile.name,
+    locale: person.profile.locale,
     securityEpoch: person.securityEpoch,
     hasSecondFactor: await credentials.hasTotp(person.id),
     workId: `account ${value}`,

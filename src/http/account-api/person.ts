@@ -4,6 +4,7 @@ import { maskEmail } from '../../domain/identity/index.js';
 import type { ChangePassword } from '../../flows/account/change-password.js';
 import type { LookOver } from '../../flows/account/overview.js';
 import { AppError } from '../../kernel/errors.js';
+import { faultSentences } from '../views/password-faults.js';
 import { type Operation, operation } from './operation.js';
 import { badField, conflict, conflicts } from './refusals.js';
 import { moment, when } from './shapes.js';
@@ -85,7 +86,11 @@ export function personOperations({ lookOver, changePassword }: PersonParts): rea
             throw badField('/currentPassword', 'wrong', 'This is not the current password');
           case 'refused':
             throw new AppError('validation_failed', {
-              fields: result.faults.map((fault) => ({ pointer: '/newPassword', ...fault })),
+              fields: result.faults.map((fault) => ({
+                pointer: '/newPassword',
+                code: fault.code,
+                message: faultSentences([fault], {}).join(''),
+              })),
             });
           case 'locked':
             throw new AppError('too_many_tries', { retryAfterSeconds: result.retryAfterSeconds });

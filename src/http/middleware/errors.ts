@@ -4,8 +4,10 @@
  * ever leaves: no stack, no SQL, no path, no version.
  */
 import { AppError } from '../../kernel/errors.js';
+import { wordsIn } from '../../words/index.js';
 import { isApi, presentProblem } from '../api/problem.js';
 import { type AppContext, type AppMiddleware, wantsPage } from '../context.js';
+import { errorWords } from '../error-words.js';
 import { pageOf } from '../language.js';
 import { errorPage } from '../views.js';
 
@@ -58,12 +60,15 @@ function present(ctx: AppContext, error: AppError): void {
   } else if (ctx.path.startsWith('/oauth2/') && !wantsPage(ctx)) {
     ctx.body = { error: oauthCode(status), error_description: error.detail ?? title };
   } else if (wantsPage(ctx)) {
+    const words = wordsIn(ctx.state.language);
+    const page = errorWords[error.code];
     ctx.type = 'html';
     ctx.body = errorPage({
       status,
-      title,
-      message: error.detail ?? messageFor(error),
-      requestId: ctx.state.requestId,
+      title: words.t(page.title),
+      message: words.t(page.message),
+      // Small print, in English: what exactly is wrong is of use to developers and operators.
+      requestId: ctx.state.requestId + (error.detail ? ` (${error.detail})` : ''),
       ...pageOf(ctx),
     });
   } else {
@@ -74,22 +79,4 @@ function present(ctx: AppContext, error: AppError): void {
 function oauthCode(status: number): string {
   if (status === 503) return 'temporarily_unavailable';
   return status >= 500 ? 'server_error' : 'invalid_request';
-}
-
-function messageFor(error: AppError): string {
-  switch (error.code) {
-    case 'malformed_cookie':
-      return 'It may have expired, been finished already, or been opened in another browser. Go back to the shop and start again.';
-    case 'cross_site_form':
-      return 'Go back, reload the page and send it again.';
-    case 'not_found':
-      return 'Check the address, or go back to where you came from.';
-    case 'store_unavailable':
-    case 'overloaded':
-      return 'Nothing is lost. Please try again in a few seconds.';
-    case 'internal':
-      return 'Nothing happened to your account. Please try again; if it stays, tell the shop the request id below.';
-    default:
-      return 'Please go back and try again.';
-  }
 }

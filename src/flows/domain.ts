@@ -4,6 +4,7 @@ import type { Audit } from '../domain/audit/index.js';
 import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
+  EmailCodes,
   FactorResets,
   OneTimeLinks,
   Passkeys,
@@ -27,6 +28,7 @@ export type Domain = {
     RecoveryCodes &
     OneTimeLinks &
     FactorResets &
+    EmailCodes &
     Passkeys;
   readonly attempts: Attempts;
   readonly registrations: Registrations;

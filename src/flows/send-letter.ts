@@ -6,14 +6,16 @@
  * whoever asked has had the answer long ago, so neither its words nor its time can tell.
  */
 import type { EmailChanges, EmailRequests, Identity } from '../domain/identity/index.js';
-import type {
-  AccountLetter,
-  LeftLetter,
-  Letter,
-  NewcomerLetter,
-  WantedLetter,
+import {
+  type AccountLetter,
+  FAREWELL_SECONDS,
+  type LeftLetter,
+  type Letter,
+  type NewcomerLetter,
+  type WantedLetter,
 } from '../domain/mail/index.js';
 import type { Registrations } from '../domain/registrations/index.js';
+import type { Clock } from '../kernel/clock.js';
 
 export type Message = {
   readonly to: string;
@@ -29,7 +31,7 @@ export type SendLetterResult =
   | { readonly kind: 'sent' }
   | {
       readonly kind: 'dropped';
-      readonly reason: 'no_account' | 'disabled' | 'forgotten' | 'expired';
+      readonly reason: 'no_account' | 'disabled' | 'forgotten' | 'expired' | 'undeliverable';
     }
   /** Their mail server says that the mailbox does not exist: asking again only annoys it. */
   | { readonly kind: 'refused' };
@@ -45,6 +47,7 @@ export function createSendLetter(parts: {
     Pick<EmailChanges, 'findLeftAddresses'>;
   readonly registrations: Pick<Registrations, 'findById'>;
   readonly mailer: Mailer;
+  readonly clock: Clock;
   readonly render: (letter: Letter) => Omit<Message, 'to'>;
 }): SendLetter {
   async function toOwner(letter: AccountLetter): Promise<Addressed | Dropped> {
@@ -91,8 +94,9 @@ export function createSendLetter(parts: {
     return to === undefined ? { kind: 'dropped', reason: 'forgotten' } : { to, letter };
   }
 
-  function address(letter: Letter): Promise<Addressed | Dropped> {
+  async function address(letter: Letter): Promise<Addressed | Dropped> {
     if ('registrationId' in letter) return toNewcomer(letter);
+    if ('to' in letter) return { to: letter.to, letter };
     if ('emailRequestId' in letter) return toWanted(letter);
     return 'emailChangeId' in letter ? toLeft(letter) : toOwner(letter);
   }
@@ -104,6 +108,11 @@ export function createSendLetter(parts: {
       await parts.mailer.send({ to: addressed.to, ...parts.render(addressed.letter) });
     } catch (error) {
       if (isPermanent(error)) return { kind: 'refused' };
+      // An address without an account must not wait in the queue for a mail server to come back.
+      const age = (parts.clock.now().getTime() - letter.at.getTime()) / 1000;
+      if ('to' in letter && age > FAREWELL_SECONDS) {
+        return { kind: 'dropped', reason: 'undeliverable' };
+      }
       throw error;
     }
     return { kind: 'sent' };

@@ -19,6 +19,12 @@ const reasons: Readonly<Record<Surprise, string>> = {
   new_network: 'It came from a place we have not seen with your account before.',
 };
 
+const means = {
+  password: 'your password',
+  passkey: 'your passkey',
+  email_code: 'a code by e-mail',
+} as const;
+
 const when = new Intl.DateTimeFormat('en-GB', {
   dateStyle: 'long',
   timeStyle: 'short',
@@ -48,12 +54,26 @@ export function createLetterWriter(parts: {
           ...common,
           subject: `New sign-in to your ${shop} account`,
           reasons: letter.why.map((reason) => reasons[reason]),
-          by: letter.by ?? 'password',
+          by: means[letter.by ?? 'password'],
+          byMail: letter.by === 'email_code',
+        });
+      case 'sign_in_code':
+        return parts.print('sign-in-code', {
+          ...common,
+          subject: `Your code to sign in at ${shop}`,
+          code: `${letter.code.slice(0, 3)} ${letter.code.slice(3)}`,
+        });
+      case 'address_confirmed':
+        return parts.print('address-confirmed', {
+          ...common,
+          subject: `Your e-mail address for ${shop} is confirmed`,
+          link: `${parts.issuer}/recovery`,
         });
       case 'sign_in_void':
         return parts.print('sign-in-void', {
           ...common,
           subject: `A sign-in to your ${shop} account was stopped`,
+          byMail: letter.by === 'email_code',
         });
       case 'second_factor_changed':
         return parts.print('second-factor-changed', {
@@ -100,6 +120,21 @@ export function createLetterWriter(parts: {
         return parts.print('password-changed', {
           ...common,
           subject: `Your ${shop} password was changed`,
+        });
+      case 'phone_changed':
+        return parts.print('phone-changed', {
+          ...common,
+          subject: {
+            added: `A phone number was added to your ${shop} account`,
+            changed: `The phone number of your ${shop} account was changed`,
+            removed: `The phone number of your ${shop} account was removed`,
+          }[letter.change],
+          change: letter.change,
+        });
+      case 'account_closed':
+        return parts.print('account-closed', {
+          ...common,
+          subject: `Your ${shop} account is closed`,
         });
       case 'password_reset':
         return parts.print('password-reset', {

@@ -10,6 +10,7 @@ import {
   authorizeUrl,
   CATALOG,
   freshCode,
+  newShopper,
   ORDERS,
   openDatabase,
   post,
@@ -20,7 +21,7 @@ import {
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, follow, openBrowser, submitLogin } from '../support/shopper.js';
-import { openPeople } from '../support/sign-in.js';
+import { openPeople, sendForm } from '../support/sign-in.js';
 
 let server: TestServer;
 /** What must be nowhere, by what it is. */
@@ -71,8 +72,8 @@ async function liveADay() {
   keepCookies('a shopper', first.browser);
   const pending = await freshCode(server, { scope: 'openid email' }, { browser: first.browser });
   keep('a code', pending.code);
-  const own = await freshCode(server, { scope: 'openid email' }, { browser: first.browser });
-  const userinfo = await post(server, '/oauth2/token', redemption(own.code));
+  const named = await freshCode(server, { scope: 'openid email' }, { browser: first.browser });
+  const userinfo = await post(server, '/oauth2/token', redemption(named.code));
   await fetch(`${server.issuer}/oauth2/userinfo`, {
     headers: { authorization: `Bearer ${userinfo.json.access_token}` },
   });
@@ -85,6 +86,27 @@ async function liveADay() {
   const enrolling = '/account/authenticators/app';
   const app = await follow(first.browser, server, await first.browser.get(enrolling));
   keep('a key that was shown', app.body.match(/data-copy="([A-Z2-7]{32})"/)?.[1]);
+
+  const profile = await follow(first.browser, server, await first.browser.get('/account/profile'));
+  const said = { name: 'Wilhelmine Sauerampfer', family_name: 'Sauerampfer' };
+  await sendForm(first.browser, profile, 'name', said);
+  const phone = await follow(
+    first.browser,
+    server,
+    await first.browser.get('/account/profile/phone'),
+  );
+  await sendForm(first.browser, phone, 'phone', { phone: '+441632960961' });
+  keep('a name that was saved', 'Sauerampfer');
+  keep('a phone number', '441632960961');
+
+  // Somebody leaves, and the last letter to them has to know where it goes.
+  const leaver = await newShopper(server);
+  const leaving = openBrowser(server);
+  const own = await follow(leaving, server, await leaving.get('/account/close'));
+  const question = await follow(leaving, server, await submitLogin(leaving, own, leaver));
+  const closed = await sendForm(leaving, question, 'email', { email: leaver.email });
+  expect(closed.location).toBe('/account/closed');
+  keep('the address of somebody who left', leaver.email);
 
   // Half way through: the password is right, the next page was never opened.
   const undecided = openBrowser(server);
@@ -189,7 +211,8 @@ async function takeDump(): Promise<{ dump: string; columns: string[] }> {
   const database = await openDatabase(server);
   try {
     const tables = await database.query(
-      "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'",
+      `SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) AS name FROM pg_tables
+        WHERE schemaname IN ('public', 'graphile_worker')`,
     );
     const parts: string[] = [];
     for (const { name } of tables) {

@@ -27,7 +27,7 @@ const homePage = nonced(views.homePage);
 const overviewPage = nonced(views.accountOverviewPage);
 const passwordPage = nonced(views.accountPasswordPage);
 const emailPage = nonced(views.accountEmailPage);
-const emailCodePage = nonced(views.accountEmailCodePage);
+const addressCodePage = nonced(views.accountEmailCodePage);
 const restorePage = nonced(views.restoreEmailPage);
 const restoreDonePage = nonced(views.restoreDonePage);
 const restoreRefusedPage = nonced(views.restoreRefusedPage);
@@ -56,6 +56,9 @@ const registerCodePage = nonced(views.registerCodePage);
 const registerPasswordPage = nonced(views.registerPasswordPage);
 const registerDonePage = nonced(views.registerDonePage);
 const registerDeadPage = nonced(views.registerDeadPage);
+const emailCodeAskPage = nonced(views.emailCodeAskPage);
+const emailCodePage = nonced(views.emailCodePage);
+const emailCodeDeadPage = nonced(views.emailCodeDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -217,7 +220,7 @@ const application = {
 };
 
 const ownEmail = { ...mara, section: 'email', action: '/account/email', email: '' } as const;
-const emailCode = {
+const addressCode = {
   ...ownEmail,
   action: '/account/email/code',
   againHref: '/account/email',
@@ -271,9 +274,9 @@ const accountStates: Readonly<Record<string, string>> = {
     ...ownEmail,
     problem: { kind: 'limited', by: 'network', opensAt: '14:32 UTC' },
   }),
-  'account-email-code': emailCodePage(emailCode),
-  'account-email-code-wrong': emailCodePage({
-    ...emailCode,
+  'account-email-code': addressCodePage(addressCode),
+  'account-email-code-wrong': addressCodePage({
+    ...addressCode,
     email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
     problem: 'wrong-code',
   }),
@@ -291,15 +294,12 @@ const accountStates: Readonly<Record<string, string>> = {
     ...password,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'account-password-locked': passwordPage({
     ...password,
-    problem: { kind: 'locked', retryAfterSeconds: 1650, opensAt: '14:32 UTC' },
+    problem: { kind: 'locked', retryAfterSeconds: 1650 },
   }),
   'account-password-busy': passwordPage({ ...password, problem: { kind: 'overloaded' } }),
   'account-second-step': secondStepPage({
@@ -451,7 +451,7 @@ const registerStates = {
   'register-password': registerPasswordPage(registerPassword),
   'register-password-refused': registerPasswordPage({
     ...registerPassword,
-    problem: { kind: 'refused', reasons: ['The password must have at least 12 characters.'] },
+    problem: { kind: 'refused', faults: [{ code: 'too-short', least: 12 }] },
   }),
   'register-password-overloaded': registerPasswordPage({
     ...registerPassword,
@@ -466,6 +466,37 @@ const registerStates = {
   'register-taken': registerDonePage({ client, outcome: 'taken', signInHref: '/signin/7f3c' }),
   'register-dead': registerDeadPage({ client, againHref: '/signin/7f3c/register' }),
   'register-dead-plain': registerDeadPage({}),
+};
+
+const emailCode = {
+  client,
+  action: '/signin/7f3c/email-code',
+  csrf: 'k2Jx0Yw1',
+  signInHref: '/signin/7f3c',
+  againHref: '/signin/7f3c/email-code',
+};
+const emailCodeSent = { ...emailCode, login: 'mara@fernhill.example' };
+
+const emailCodeStates = {
+  'email-code-ask': emailCodeAskPage(emailCode),
+  'email-code-ask-address': emailCodeAskPage({
+    ...emailCode,
+    login: 'mara@fernhill',
+    problem: 'address',
+  }),
+  'email-code-ask-puzzle': emailCodeAskPage({
+    ...emailCodeSent,
+    problem: 'check',
+    challenge: await puzzle(500, 5),
+  }),
+  'email-code-waiting': emailCodePage(emailCodeSent),
+  'email-code-wrong': emailCodePage({ ...emailCodeSent, problem: 'wrong-code' }),
+  'email-code-long': emailCodePage({
+    ...emailCodeSent,
+    client: { name: 'Donaudampfschifffahrtsgesellschaft für Reisen und Sonderfahrten' },
+    login: `${'a.very.long.address.'.repeat(4)}x@sub.domain.fernhill.example`,
+  }),
+  'email-code-dead': emailCodeDeadPage(emailCode),
 };
 
 const recoveryStates = {
@@ -500,10 +531,7 @@ const recoveryStates = {
     ...newPassword,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'recovery-new-password-overloaded': newPasswordPage({
@@ -563,6 +591,11 @@ export const pageStates: Readonly<Record<string, string>> = {
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
+  'sign-in-email-code': signInPage({
+    ...signIn,
+    emailCodeHref: '/signin/7f3c/email-code',
+    registerHref: '/signin/7f3c/register',
+  }),
   'sign-in-newcomers': signInPage({ ...signIn, registerHref: '/signin/7f3c/register' }),
   'sign-in-rejected': signInPage({
     ...signIn,
@@ -604,13 +637,17 @@ export const pageStates: Readonly<Record<string, string>> = {
   'enrol-expired': enrolPage({ ...enrol, required: true, problem: 'expired' }),
   'recovery-codes': recoveryCodesPage(recoveryCodes),
   'recovery-codes-not-saved': recoveryCodesPage({ ...recoveryCodes, problem: 'not-saved' }),
-  locked: lockedPage({ ...locked, retryAfterSeconds: 1650, opensAt: '14:32' }),
+  locked: lockedPage({
+    ...locked,
+    retryAfterSeconds: 1650,
+    opensAt: new Date('2026-11-22T14:32:00Z'),
+  }),
   ended: endedPage({ ...step }),
   'locked-long': lockedPage({
     client,
     requestId: locked.requestId,
     retryAfterSeconds: 9_000,
-    opensAt: '17:04',
+    opensAt: new Date('2026-11-22T17:04:00Z'),
   }),
   consent: consentPage({
     ...consent,
@@ -717,4 +754,5 @@ export const pageStates: Readonly<Record<string, string>> = {
   }),
   ...accountStates,
   ...registerStates,
+  ...emailCodeStates,
 };

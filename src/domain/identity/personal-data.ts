@@ -60,7 +60,7 @@ export function sealPerson(
 ): SealedPerson {
   return {
     sealedEmail: sealBox(key, person.email, `accounts/${accountId}/email`),
-    sealedProfile: sealBox(key, JSON.stringify(person.profile), `accounts/${accountId}/profile`),
+    sealedProfile: sealProfile(key, accountId, person.profile),
   };
 }
 
@@ -70,6 +70,10 @@ export const sealAddress = (key: Uint8Array, email: string, context: string): By
 
 export const openAddress = (key: Uint8Array, box: Uint8Array, context: string): string =>
   openBox(key, box, context).toString('utf8');
+
+/** A person's profile by itself, sealed as `sealPerson` does. */
+export const sealProfile = (key: Uint8Array, accountId: string, profile: Profile): Bytes =>
+  sealBox(key, JSON.stringify(profile), `accounts/${accountId}/profile`);
 
 /** The reverse of `sealPerson`; throws `SealBroken` if a value was moved or altered. */
 export function openPerson(

@@ -166,8 +166,59 @@ export function identityStore(db: Db) {
          WHERE id = ${id}::uuid`;
     },
 
-    async setStatus(id: string, status: 'active' | 'disabled'): Promise<void> {
-      await db.account.update({ where: { id }, data: { status } });
+    async confirmEmail(id: string): Promise<number> {
+      const data = { emailVerified: true };
+      return (await db.account.updateMany({ where: { id, emailVerified: false }, data })).count;
+    },
+
+    async setStatus(id: string, status: 'active' | 'disabled'): Promise<number> {
+      const where = { id, closedAt: null };
+      return (await db.account.updateMany({ where, data: { status } })).count;
+    },
+
+    /** Status, epoch and end of log-ins in one statement: whoever comes second finds nothing. */
+    close: (id: string, from: number): Promise<number> =>
+      db.$executeRaw`
+        UPDATE accounts
+           SET status = 'disabled', closed_at = clock_timestamp(),
+               security_epoch = GREATEST(security_epoch + 1, session_epoch,
+                                         extract(epoch FROM clock_timestamp())::int),
+               updated_at = now()
+         WHERE id = ${id}::uuid AND kind = 'shopper' AND status = 'active'
+           AND security_epoch = ${from}`,
+
+    async isClosed(id: string): Promise<boolean> {
+      return (await db.account.count({ where: { id, closedAt: { not: null } } })) > 0;
+    },
+
+    /** Holds the account for a change of what is in it, until the transaction ends. */
+    async holdForChange(id: string): Promise<
+      | {
+          status: string;
+          securityEpoch: number;
+          sealedEmail: Bytes | null;
+          sealedProfile: Bytes | null;
+          wrapped: Bytes | null;
+        }
+      | undefined
+    > {
+      // First the lock, then the look: in one statement the key would be read from before it.
+      await db.$executeRaw`SELECT 1 FROM accounts WHERE id = ${id}::uuid FOR UPDATE`;
+      const row = await db.account.findUnique({
+        where: { id },
+        select: {
+          status: true,
+          securityEpoch: true,
+          sealedEmail: true,
+          sealedProfile: true,
+          key: { select: { wrapped: true } },
+        },
+      });
+      return row ? { ...row, wrapped: row.key?.wrapped ?? null } : undefined;
+    },
+
+    async saveProfile(id: string, sealedProfile: Bytes): Promise<void> {
+      await db.account.update({ where: { id }, data: { sealedProfile } });
     },
 
     /**
@@ -200,6 +251,11 @@ export function identityStore(db: Db) {
       await db.loginName.deleteMany({ where: { accountId: id } });
       await db.emailRequest.deleteMany({ where: { accountId: id } });
       await db.emailChange.deleteMany({ where: { accountId: id } });
+      // Nobody can open it any more; there is no reason to keep it either.
+      await db.account.updateMany({
+        where: { id },
+        data: { sealedEmail: null, sealedProfile: null, emailVerified: false },
+      });
     },
   };
 }

@@ -1,4 +1,4 @@
-/** What a page tells once, about what was done a moment ago. The words stand in the template. */
+/** What a page tells once, about what was done a moment ago. The template chooses the words. */
 
 export const notices = [
   'again',
@@ -20,6 +20,7 @@ export const notices = [
   'passkey-added',
   'passkey-renamed',
   'passkey-removed',
+  'profile-saved',
   'nothing-left',
 ] as const;
 

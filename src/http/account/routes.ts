@@ -1,5 +1,6 @@
 /** The pages below `/account`, on which people look after their own account. */
 import type Router from '@koa/router';
+import type { ReadActivity } from '../../flows/account/activity.js';
 import type { ManageApplications } from '../../flows/account/applications.js';
 import type { ChangeEmail } from '../../flows/account/change-email.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
@@ -10,6 +11,7 @@ import type { Keyring } from '../../kernel/keyring.js';
 import type { RequestState } from '../context.js';
 import type { InProcessFetch } from '../in-process.js';
 import { accountOverviewPage } from '../views.js';
+import { activityPages } from './activity.js';
 import { authenticatorPages } from './authenticators.js';
 import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
@@ -18,10 +20,13 @@ import { devicePages } from './devices.js';
 import { emailPages } from './email.js';
 import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
+import { closingPages, type ProfileParts, profilePages } from './profile.js';
 import { applicationPages, sessionPages } from './sessions.js';
 
 export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
-  PasswordParts & {
+  PasswordParts &
+  ProfileParts & {
+    readonly readActivity: ReadActivity;
     readonly keyring: Pick<Keyring, 'seal' | 'open'>;
     readonly changeEmail: ChangeEmail;
     readonly manageDevices: ManageDevices;
@@ -51,5 +56,8 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
   devicePages(desk, parts.manageDevices);
   sessionPages(desk, parts.manageSessions);
   applicationPages(desk, parts.manageApplications);
+  activityPages(desk, parts.readActivity);
+  profilePages(desk, parts);
+  closingPages(desk, parts);
   return desk.router;
 }

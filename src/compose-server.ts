@@ -1,16 +1,15 @@
 /** The parts list, second half: the protocol host, pages and admin API on top of a core. */
 import type { Core, Settled } from './compose.js';
+import { composeOwnAccount } from './compose-account.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
-import { createManageApplications } from './flows/account/applications.js';
-import { createChangePassword } from './flows/account/change-password.js';
-import { createManageDevices } from './flows/account/devices.js';
-import { createLookOver } from './flows/account/overview.js';
+import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
-import { createManagePasskeys } from './flows/account/passkeys.js';
-import { createManageSecondFactor } from './flows/account/second-factor.js';
-import { createManageSessions } from './flows/account/sessions.js';
+import { createUndoEmailChange } from './flows/account/undo-email-change.js';
+import { createIsCallingOrigin } from './flows/account/web-origins.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
+import { createEnterEmailCode } from './flows/email-code/enter.js';
+import { createRequestEmailCode } from './flows/email-code/request.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createRequestRecovery } from './flows/recovery/request.js';
 import { createResetPassword } from './flows/recovery/reset.js';
@@ -23,7 +22,7 @@ import { createDeviceCookie } from './http/device-cookie.js';
 import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
-import { createFindAccountToken } from './oidc/account-tokens.js';
+import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -96,14 +95,22 @@ export async function composeServer(
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const post = composePost(config, core, log);
+  // One way of doing each of these, on the pages and through the API.
+  const ownAccount = composeOwnAccount(config, core, {
+    letters: limits.letterRequests,
+    relyingParty,
+  });
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
+      domain.credentials.purgeEmailCodes,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
+      domain.identity.purgeEmailRequests,
+      domain.identity.purgeEmailChanges,
       flows.carryOutResets,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
@@ -152,6 +159,20 @@ export async function composeServer(
       tokens,
       devices,
     },
+    emailCode: {
+      issuer: config.issuer,
+      interactions,
+      request: createRequestEmailCode({ ...guarded, letters: limits.letterRequests }),
+      enter: createEnterEmailCode({ ...guarded, drawQr: otpauthQr, relyingParty }),
+      tokens,
+      devices,
+    },
+    restoreEmail: {
+      issuer: config.issuer,
+      undo: createUndoEmailChange(owned),
+      tokens,
+      devices,
+    },
     account: {
       issuer: config.issuer,
       keyring: core.keyring,
@@ -160,17 +181,14 @@ export async function composeServer(
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
-      lookOver: createLookOver({ domain }),
-      changePassword: createChangePassword(owned),
-      manageDevices: createManageDevices(owned),
-      manageSessions: createManageSessions(owned),
-      manageApplications: createManageApplications(owned),
-      managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
-      secondFactor: createManageSecondFactor({
-        ...owned,
-        issuerName: new URL(config.issuer).host,
-        drawQr: otpauthQr,
-      }),
+      ...ownAccount,
+    },
+    accountApi: {
+      issuer: config.issuer,
+      clock,
+      identifyCaller: createIdentifyCaller({ domain, findToken: createFindCallerToken(host) }),
+      isCallingOrigin: createIsCallingOrigin({ domain }),
+      ...ownAccount,
     },
     admin: { issuer: config.issuer, ...flows },
     health: {

@@ -68,7 +68,6 @@ function codeSentences(template: string): string[] {
 const ENGLISH_ONLY = [
   /^views\/dev\//,
   /^views\/home\.eta$/,
-  /^views\/account\//,
   /^views\/(?:recovery|register|email)\//,
 ];
 

@@ -5,6 +5,7 @@ import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
 import { brandOf } from './brand.js';
 import type { AppContext } from './context.js';
+import { emailCodePath } from './email-code-cookie.js';
 import { pageOf } from './language.js';
 import { allowPasskeys, allowWorkers } from './middleware/headers.js';
 import { recoveryPath } from './recovery-cookie.js';
@@ -71,6 +72,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
         problem: page.problem,
         passkey,
         recoveryHref: recoveryPath(interaction.uid),
+        emailCodeHref: interaction.client.emailCode ? emailCodePath(interaction.uid) : undefined,
         registerHref: interaction.client.signUp ? registerPath(interaction.uid) : undefined,
         ...challengeFor(page.ask),
       });

@@ -49,6 +49,8 @@ export type ConfigurationParts = {
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
+/** How a DPoP proof may be signed. */
+export const PROOF_SIGNATURES = SIGNATURES;
 
 export function createConfiguration(parts: ConfigurationParts): Configuration {
   const { directory, pages } = parts;
@@ -86,7 +88,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     discovery: { ui_locales_supported: [...LANGUAGES] },
     enabledJWA: {
       clientAuthSigningAlgValues: [...SIGNATURES],
-      dPoPSigningAlgValues: [...SIGNATURES],
+      dPoPSigningAlgValues: [...PROOF_SIGNATURES],
       idTokenSigningAlgValues: ['ES256', 'RS256'],
     },
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },

@@ -120,7 +120,7 @@ const hostilePages: Record<string, string> = {
     action: '/a',
     minLength: 12,
     changedAt: undefined,
-    problem: { kind: 'refused', reasons: [hostile] },
+    problem: { kind: 'refused', faults: [{ code: 'common' }] },
   }),
   'account app': accountAppPage({
     ...owned,
@@ -180,7 +180,7 @@ const hostilePages: Record<string, string> = {
     ...forms,
     email: hostile,
     minLength: 12,
-    problem: { kind: 'refused', reasons: [hostile] },
+    problem: { kind: 'refused', faults: [{ code: 'common' }] },
   }),
   'recovery done': recoveryDonePage({
     client,
@@ -202,7 +202,7 @@ const hostilePages: Record<string, string> = {
     ...forms,
     email: hostile,
     minLength: 12,
-    problem: { kind: 'refused', reasons: [hostile] },
+    problem: { kind: 'refused', faults: [{ code: 'common' }] },
   }),
   'register done': registerDonePage({
     client,

@@ -1,10 +1,11 @@
 /**
  * The one mapping from broken promises to the outside: a calm page for people, RFC 9457 problem
- * details for the admin API, an OAuth error for protocol endpoints. Nothing else of an error
+ * details for the two APIs, an OAuth error for protocol endpoints. Nothing else of an error
  * ever leaves: no stack, no SQL, no path, no version.
  */
 import { AppError } from '../../kernel/errors.js';
 import { wordsIn } from '../../words/index.js';
+import { isApi, presentProblem } from '../api/problem.js';
 import { type AppContext, type AppMiddleware, wantsPage } from '../context.js';
 import { errorWords } from '../error-words.js';
 import { pageOf } from '../language.js';
@@ -47,22 +48,15 @@ function toAppError(caught: unknown): AppError {
 }
 
 function present(ctx: AppContext, error: AppError): void {
-  const { status, title, retryAfterSeconds } = error.row;
+  const { status, title } = error.row;
+  const { retryAfterSeconds } = error;
   ctx.status = status;
   if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
   // A body that was refused unread: the connection cannot be used again.
   if (status === 413) ctx.set('Connection', 'close');
 
-  if (ctx.path.startsWith('/admin/api/')) {
-    ctx.body = {
-      type: 'about:blank',
-      title,
-      status,
-      ...(error.detail ? { detail: error.detail } : {}),
-      requestId: ctx.state.requestId,
-      ...(error.fields.length > 0 ? { errors: error.fields } : {}),
-    };
-    ctx.type = 'application/problem+json';
+  if (isApi(ctx.path)) {
+    presentProblem(ctx, error);
   } else if (ctx.path.startsWith('/oauth2/') && !wantsPage(ctx)) {
     ctx.body = { error: oauthCode(status), error_description: error.detail ?? title };
   } else if (wantsPage(ctx)) {

@@ -20,6 +20,8 @@ export function signInPage(
     readonly recoveryHref?: string | undefined;
     /** The page for newcomers, where the client takes them. */
     readonly registerHref?: string | undefined;
+    /** The page for a code by e-mail, where the client offers it. */
+    readonly emailCodeHref?: string | undefined;
     readonly challenge?: SignInChallenge | undefined;
     /** The button for a passkey; shown where the browser can use one. */
     readonly passkey?: PasskeyAddresses | undefined;
@@ -36,6 +38,7 @@ export function signInPage(
     problem: props.problem,
     recoveryHref: localPath(props.recoveryHref),
     registerHref: localPath(props.registerHref),
+    emailCodeHref: localPath(props.emailCodeHref),
     ...challenge,
     passkey: props.passkey && passkeyAddresses(props.passkey),
     scripts: [...scripts, ...(props.passkey ? passkeyScripts : [])],

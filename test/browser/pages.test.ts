@@ -106,7 +106,7 @@ describe.each(settings)('at $width px, $colorScheme', ({ colorScheme, width }) =
       }
       expect(found).toEqual([]);
     });
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('on a small screen, or on a large one at 400 %', () => {
@@ -141,6 +141,7 @@ describe('on a small screen, or on a large one at 400 %', () => {
         }
       });
     },
+    180_000,
   );
 });
 

@@ -391,7 +391,7 @@ describe('every page', () => {
       if (tag === 'img') expect(attributes.get('src')).toMatch(/^\/(?!\/)/);
       if (tag === 'a')
         expect(attributes.get('href')).toMatch(
-          /^(https:\/\/|http:\/\/localhost|\/|#content$|otpauth:\/\/totp\/|data:text\/plain;)/,
+          /^(https:\/\/|http:\/\/localhost|\/|#[a-z-]+$|otpauth:\/\/totp\/|data:text\/plain;)/,
         );
       if (tag === 'a' && /^http/.test(attributes.get('href') ?? '')) {
         expect(attributes.get('rel')).toBe('noreferrer');

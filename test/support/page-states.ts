@@ -730,7 +730,7 @@ const otherLanguages = Object.fromEntries(
         ...signIn,
         language,
         login: 'mara@fernhill.example',
-        problem: 'check',
+        problem: 'passkey',
         challenge: { kind: 'wait', token: 'w4it', seconds: 20 },
         passkey,
         registerHref: '/signin/7f3c/register',

@@ -239,7 +239,11 @@ const application = {
   since: new Date('2026-06-02T10:00:00Z'),
   identity: ['openid', 'email', 'offline_access'],
   resources: [
-    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
   ],
 };
 
@@ -716,7 +720,11 @@ const consentFull = {
         { name: 'account:write', description: '' },
       ],
     },
-    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
   ],
   offline: true,
   accountHref: '/account',

@@ -37,10 +37,10 @@ export type Config = {
   readonly keyring: Secret<readonly KeyringEntry[]> | undefined;
   readonly cookieKeys: Secret<readonly string[]> | undefined;
   readonly passwords: PasswordRules;
-  /** What shoppers may change of their own profile. */
-  readonly profileFields: readonly EditableField[];
   /** How long a lost second factor stays after staff were told of it; 0 takes it away at once. */
   readonly factorResetHours: number;
+  /** What shoppers may change of their own profile. */
+  readonly profileFields: readonly EditableField[];
   /** `undefined` asks for the development mailbox. */
   readonly smtpUrl: Secret | undefined;
   readonly mailFrom: MailSender;
@@ -252,8 +252,8 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     keyring,
     cookieKeys,
     passwords: readPasswordRules(read),
-    profileFields: readProfileFields(read),
     factorResetHours: read.integer('LATCHKEY_FACTOR_RESET_HOURS', { min: 0, max: 720 }, 24),
+    profileFields: readProfileFields(read),
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),

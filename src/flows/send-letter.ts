@@ -5,12 +5,14 @@
  * Only here it turns out whether a newcomer's address has an account already (OWASP ASVS 6.3.8):
  * whoever asked has had the answer long ago, so neither its words nor its time can tell.
  */
-import type { Identity } from '../domain/identity/index.js';
+import type { EmailChanges, EmailRequests, Identity } from '../domain/identity/index.js';
 import {
+  type AccountLetter,
   FAREWELL_SECONDS,
-  type FarewellLetter,
+  type LeftLetter,
   type Letter,
   type NewcomerLetter,
+  type WantedLetter,
 } from '../domain/mail/index.js';
 import type { Registrations } from '../domain/registrations/index.js';
 import type { Clock } from '../kernel/clock.js';
@@ -40,15 +42,15 @@ type Addressed = { readonly to: string; readonly letter: Letter };
 type Dropped = Extract<SendLetterResult, { kind: 'dropped' }>;
 
 export function createSendLetter(parts: {
-  readonly identity: Pick<Identity, 'findPerson' | 'findByLogin'>;
+  readonly identity: Pick<Identity, 'findPerson' | 'findNameHolder'> &
+    Pick<EmailRequests, 'findEmailRequest'> &
+    Pick<EmailChanges, 'findLeftAddresses'>;
   readonly registrations: Pick<Registrations, 'findById'>;
   readonly mailer: Mailer;
   readonly clock: Clock;
   readonly render: (letter: Letter) => Omit<Message, 'to'>;
 }): SendLetter {
-  async function toOwner(
-    letter: Exclude<Letter, NewcomerLetter | FarewellLetter>,
-  ): Promise<Addressed | Dropped> {
+  async function toOwner(letter: AccountLetter): Promise<Addressed | Dropped> {
     const person = await parts.identity.findPerson(letter.accountId);
     if (!person) return { kind: 'dropped', reason: 'no_account' };
     if (person.status !== 'active') return { kind: 'dropped', reason: 'disabled' };
@@ -60,7 +62,7 @@ export function createSendLetter(parts: {
   async function toNewcomer(letter: NewcomerLetter): Promise<Addressed | Dropped> {
     const newcomer = await parts.registrations.findById(letter.registrationId);
     if (!newcomer) return { kind: 'dropped', reason: 'expired' };
-    const owner = await parts.identity.findByLogin(newcomer.email);
+    const owner = await parts.identity.findNameHolder(newcomer.email);
     if (!owner) return { to: newcomer.email, letter };
     const { at, shop, device } = letter;
     return toOwner({
@@ -72,9 +74,31 @@ export function createSendLetter(parts: {
     });
   }
 
+  /** The same for an owner who wants another address: whoever has it is told, without the code. */
+  async function toWanted(letter: WantedLetter): Promise<Addressed | Dropped> {
+    const request = await parts.identity.findEmailRequest(letter.emailRequestId);
+    if (!request) return { kind: 'dropped', reason: 'expired' };
+    const holder = await parts.identity.findNameHolder(request.email);
+    if (!holder || holder.id === request.accountId) return { to: request.email, letter };
+    // Nothing of where it was asked for: that is somebody else's.
+    return toOwner({ kind: 'email_wanted', accountId: holder.id, at: letter.at });
+  }
+
+  /** No account has these addresses, so the change says which they are. */
+  async function toLeft(letter: LeftLetter): Promise<Addressed | Dropped> {
+    const left = await parts.identity.findLeftAddresses(letter.emailChangeId);
+    if (!left) return { kind: 'dropped', reason: 'expired' };
+    const account = await parts.identity.findPerson(left.accountId);
+    if (account?.status !== 'active') return { kind: 'dropped', reason: 'disabled' };
+    const to = letter.kind === 'email_left' ? left.from : left.to;
+    return to === undefined ? { kind: 'dropped', reason: 'forgotten' } : { to, letter };
+  }
+
   async function address(letter: Letter): Promise<Addressed | Dropped> {
     if ('registrationId' in letter) return toNewcomer(letter);
-    return 'to' in letter ? { to: letter.to, letter } : toOwner(letter);
+    if ('to' in letter) return { to: letter.to, letter };
+    if ('emailRequestId' in letter) return toWanted(letter);
+    return 'emailChangeId' in letter ? toLeft(letter) : toOwner(letter);
   }
 
   return async (letter) => {

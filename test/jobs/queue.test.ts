@@ -2,7 +2,11 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createIdentity } from '../../src/domain/identity/index.js';
+import {
+  createEmailChanges,
+  createEmailRequests,
+  createIdentity,
+} from '../../src/domain/identity/index.js';
 import { createMail, FAREWELL_SECONDS, type Letter } from '../../src/domain/mail/index.js';
 import { createRegistrations } from '../../src/domain/registrations/index.js';
 import { createSendLetter, type Message } from '../../src/flows/send-letter.js';
@@ -80,7 +84,11 @@ function startNode(url = database.url): JobQueue {
     tasks: createTasks({
       mail: createMail({ db, keyring }),
       sendLetter: createSendLetter({
-        identity: createIdentity({ db, keyring }),
+        identity: {
+          ...createIdentity({ db, keyring }),
+          ...createEmailRequests({ db, keyring }),
+          ...createEmailChanges({ db, keyring }),
+        },
         registrations: createRegistrations({ db, keyring }),
         mailer: { send: (message) => transport(message) },
         clock: systemClock,

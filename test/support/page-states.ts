@@ -26,6 +26,11 @@ const errorPage = nonced(views.errorPage);
 const homePage = nonced(views.homePage);
 const overviewPage = nonced(views.accountOverviewPage);
 const passwordPage = nonced(views.accountPasswordPage);
+const emailPage = nonced(views.accountEmailPage);
+const addressCodePage = nonced(views.accountEmailCodePage);
+const restorePage = nonced(views.restoreEmailPage);
+const restoreDonePage = nonced(views.restoreDonePage);
+const restoreRefusedPage = nonced(views.restoreRefusedPage);
 const secondStepPage = nonced(views.accountSecondStepPage);
 const secondStepQuestionPage = nonced(views.accountSecondStepQuestionPage);
 const appPage = nonced(views.accountAppPage);
@@ -57,6 +62,9 @@ const registerCodePage = nonced(views.registerCodePage);
 const registerPasswordPage = nonced(views.registerPasswordPage);
 const registerDonePage = nonced(views.registerDonePage);
 const registerDeadPage = nonced(views.registerDeadPage);
+const emailCodeAskPage = nonced(views.emailCodeAskPage);
+const emailCodePage = nonced(views.emailCodePage);
+const emailCodeDeadPage = nonced(views.emailCodeDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -305,6 +313,19 @@ const ownStates: Readonly<Record<string, string>> = {
   'account-closed': farewellPage({}),
 };
 
+const ownEmail = { ...mara, section: 'email', action: '/account/email', email: '' } as const;
+const addressCode = {
+  ...ownEmail,
+  action: '/account/email/code',
+  againHref: '/account/email',
+  email: 'mara.holloway@fernhill.example',
+};
+const restore = {
+  action: '/restore-email/ask',
+  csrf: 'k2Jx0Yw1',
+  email: 'mara@fernhill.example',
+};
+
 const accountStates: Readonly<Record<string, string>> = {
   'account-overview': overviewPage({
     ...mara,
@@ -324,21 +345,55 @@ const accountStates: Readonly<Record<string, string>> = {
     recoveryCodesLeft: 0,
     devices: 1,
   }),
+  'account-email': emailPage(ownEmail),
+  'account-email-changed': emailPage({ ...ownEmail, notice: 'email-changed' }),
+  'account-email-wrong': emailPage({
+    ...ownEmail,
+    email: 'mara at fernhill',
+    problem: { kind: 'address' },
+  }),
+  'account-email-same': emailPage({
+    ...ownEmail,
+    email: 'mara@fernhill.example',
+    problem: { kind: 'same' },
+  }),
+  'account-email-gone': emailPage({ ...ownEmail, problem: { kind: 'gone' } }),
+  'account-email-taken': emailPage({ ...ownEmail, problem: { kind: 'taken' } }),
+  'account-email-limited': emailPage({
+    ...ownEmail,
+    email: 'mara.holloway@fernhill.example',
+    problem: { kind: 'limited', by: 'account', opensAt: '14:32 UTC' },
+  }),
+  'account-email-limited-network': emailPage({
+    ...ownEmail,
+    problem: { kind: 'limited', by: 'network', opensAt: '14:32 UTC' },
+  }),
+  'account-email-code': addressCodePage(addressCode),
+  'account-email-code-wrong': addressCodePage({
+    ...addressCode,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+    problem: 'wrong-code',
+  }),
+  'restore-email': restorePage(restore),
+  'restore-email-long': restorePage({
+    ...restore,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+  }),
+  'restore-email-done': restoreDonePage({ recoveryHref: '/recovery' }),
+  'restore-email-dead': restoreRefusedPage({ why: 'dead' }),
+  'restore-email-taken': restoreRefusedPage({ why: 'taken' }),
   'account-password': passwordPage(password),
   'account-password-wrong': passwordPage({ ...password, problem: { kind: 'wrong-password' } }),
   'account-password-refused': passwordPage({
     ...password,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'account-password-locked': passwordPage({
     ...password,
-    problem: { kind: 'locked', retryAfterSeconds: 1650, opensAt: '14:32 UTC' },
+    problem: { kind: 'locked', retryAfterSeconds: 1650 },
   }),
   'account-password-busy': passwordPage({ ...password, problem: { kind: 'overloaded' } }),
   'account-second-step': secondStepPage({
@@ -490,7 +545,7 @@ const registerStates = {
   'register-password': registerPasswordPage(registerPassword),
   'register-password-refused': registerPasswordPage({
     ...registerPassword,
-    problem: { kind: 'refused', reasons: ['The password must have at least 12 characters.'] },
+    problem: { kind: 'refused', faults: [{ code: 'too-short', least: 12 }] },
   }),
   'register-password-overloaded': registerPasswordPage({
     ...registerPassword,
@@ -505,6 +560,37 @@ const registerStates = {
   'register-taken': registerDonePage({ client, outcome: 'taken', signInHref: '/signin/7f3c' }),
   'register-dead': registerDeadPage({ client, againHref: '/signin/7f3c/register' }),
   'register-dead-plain': registerDeadPage({}),
+};
+
+const emailCode = {
+  client,
+  action: '/signin/7f3c/email-code',
+  csrf: 'k2Jx0Yw1',
+  signInHref: '/signin/7f3c',
+  againHref: '/signin/7f3c/email-code',
+};
+const emailCodeSent = { ...emailCode, login: 'mara@fernhill.example' };
+
+const emailCodeStates = {
+  'email-code-ask': emailCodeAskPage(emailCode),
+  'email-code-ask-address': emailCodeAskPage({
+    ...emailCode,
+    login: 'mara@fernhill',
+    problem: 'address',
+  }),
+  'email-code-ask-puzzle': emailCodeAskPage({
+    ...emailCodeSent,
+    problem: 'check',
+    challenge: await puzzle(500, 5),
+  }),
+  'email-code-waiting': emailCodePage(emailCodeSent),
+  'email-code-wrong': emailCodePage({ ...emailCodeSent, problem: 'wrong-code' }),
+  'email-code-long': emailCodePage({
+    ...emailCodeSent,
+    client: { name: 'Donaudampfschifffahrtsgesellschaft für Reisen und Sonderfahrten' },
+    login: `${'a.very.long.address.'.repeat(4)}x@sub.domain.fernhill.example`,
+  }),
+  'email-code-dead': emailCodeDeadPage(emailCode),
 };
 
 const recoveryStates = {
@@ -539,10 +625,7 @@ const recoveryStates = {
     ...newPassword,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'recovery-new-password-overloaded': newPasswordPage({
@@ -602,6 +685,11 @@ export const pageStates: Readonly<Record<string, string>> = {
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
+  'sign-in-email-code': signInPage({
+    ...signIn,
+    emailCodeHref: '/signin/7f3c/email-code',
+    registerHref: '/signin/7f3c/register',
+  }),
   'sign-in-newcomers': signInPage({ ...signIn, registerHref: '/signin/7f3c/register' }),
   'sign-in-rejected': signInPage({
     ...signIn,
@@ -643,13 +731,17 @@ export const pageStates: Readonly<Record<string, string>> = {
   'enrol-expired': enrolPage({ ...enrol, required: true, problem: 'expired' }),
   'recovery-codes': recoveryCodesPage(recoveryCodes),
   'recovery-codes-not-saved': recoveryCodesPage({ ...recoveryCodes, problem: 'not-saved' }),
-  locked: lockedPage({ ...locked, retryAfterSeconds: 1650, opensAt: '14:32' }),
+  locked: lockedPage({
+    ...locked,
+    retryAfterSeconds: 1650,
+    opensAt: new Date('2026-11-22T14:32:00Z'),
+  }),
   ended: endedPage({ ...step }),
   'locked-long': lockedPage({
     client,
     requestId: locked.requestId,
     retryAfterSeconds: 9_000,
-    opensAt: '17:04',
+    opensAt: new Date('2026-11-22T17:04:00Z'),
   }),
   consent: consentPage({
     ...consent,
@@ -757,4 +849,5 @@ export const pageStates: Readonly<Record<string, string>> = {
   ...accountStates,
   ...ownStates,
   ...registerStates,
+  ...emailCodeStates,
 };

@@ -22,13 +22,19 @@ export type Actor =
   | { readonly kind: 'anonymous' };
 
 /** Where it came from, as far as there was a request. */
-export type Origin = { readonly ip?: string; readonly requestId?: string };
+export type Origin = {
+  readonly ip?: string;
+  readonly requestId?: string;
+  /** The client whose token carried it. */
+  readonly clientId?: string;
+};
 
 export type AuditRecord = {
   readonly event: AuditEventName;
   readonly result: 'success' | 'failure';
   readonly actor: Actor;
   readonly subjectId?: string;
+  /** The client it is about; that of the origin unless named. */
   readonly clientId?: string;
   readonly origin?: Origin;
   readonly details?: Readonly<Record<string, string | number | boolean | null>>;
@@ -63,7 +69,7 @@ export function createAudit({ db, clock }: { db: Db; clock: Clock }) {
           actorKind: entry.actor.kind,
           actorId: 'id' in entry.actor ? entry.actor.id : null,
           subjectId: entry.subjectId ?? null,
-          clientId: entry.clientId ?? null,
+          clientId: entry.clientId ?? entry.origin?.clientId ?? null,
           ip: entry.origin?.ip ?? null,
           requestId: entry.origin?.requestId ?? null,
           ...(entry.details ? { details: { ...entry.details } } : {}),

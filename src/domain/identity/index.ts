@@ -8,7 +8,7 @@
 import { newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Db } from '../../platform/postgres.js';
-import { canonicalLogin } from './login-name.js';
+import { canonicalLogin, loginIndexes } from './login-name.js';
 import {
   newAccountKey,
   openAccountKey,
@@ -20,6 +20,12 @@ import {
 import type { ProfileChange, ProfileField } from './profile.js';
 import { type AccountRow, identityStore } from './store.js';
 
+export { createEmailChanges, type EmailChanges } from './email-change/changes.js';
+export {
+  createEmailRequests,
+  type EmailCodeResult,
+  type EmailRequests,
+} from './email-change/requests.js';
 export { canonicalLogin, isEmailAddress, maskEmail } from './login-name.js';
 export type { Profile } from './personal-data.js';
 export {
@@ -41,11 +47,9 @@ export type Person = AccountRow & {
 
 export type Identity = ReturnType<typeof createIdentity>;
 
-const LOGIN_INDEX = 'login-name-index';
-
 export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = identityStore(db);
-  const indexesOf = (login: string) => keyring.blindIndexes(LOGIN_INDEX, canonicalLogin(login));
+  const indexesOf = loginIndexes(keyring);
 
   return {
     /** Creates an account; call it in a transaction, the name is locked until that ends. */
@@ -56,10 +60,10 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
       profile: Profile;
     }): Promise<{ kind: 'created'; id: string } | { kind: 'name-taken' }> {
       const indexes = indexesOf(input.email);
-      await store.lockNames(indexes.map(({ index }) => index));
-      if (await store.findByIndexes(indexes.map(({ index }) => index))) {
-        return { kind: 'name-taken' };
-      }
+      const names = indexes.map(({ index }) => index);
+      await store.lockNames(names);
+      if (await store.findByIndexes(names, 'held')) return { kind: 'name-taken' };
+      await store.dropNames(names);
       const id = newId();
       const { key, wrapped } = newAccountKey(keyring, id);
       await store.insert({
@@ -76,6 +80,12 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
     /** The account a login name belongs to, whatever its case, spacing or Unicode form. */
     async findByLogin(login: string): Promise<AccountRow | undefined> {
       return store.findByIndexes(indexesOf(login).map(({ index }) => index));
+    },
+
+    /** The same, or the account that has left the name and may still come back to it. */
+    async findNameHolder(login: string): Promise<AccountRow | undefined> {
+      const names = indexesOf(login).map(({ index }) => index);
+      return store.findByIndexes(names, 'held');
     },
 
     /**
@@ -130,6 +140,9 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
     async raiseSessionEpoch(id: string): Promise<boolean> {
       return (await store.raiseSessionEpoch(id)) > 0;
     },
+
+    /** Notes that the owner reads the account's mail. False: that was known, or no account. */
+    confirmEmail: async (id: string): Promise<boolean> => (await store.confirmEmail(id)) > 0,
 
     /** False when there is no such account, or its owner has closed it: that is for good. */
     async setStatus(id: string, status: 'active' | 'disabled'): Promise<boolean> {

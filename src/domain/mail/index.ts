@@ -17,12 +17,14 @@ export type {
   Circumstances,
   FarewellFacts,
   FarewellLetter,
+  LeftLetter,
   Letter,
   LetterFacts,
   LetterKind,
   NewcomerFacts,
   NewcomerLetter,
   Surprise,
+  WantedLetter,
 } from './letters.js';
 
 export { FAREWELL_SECONDS } from './letters.js';

@@ -40,12 +40,18 @@ export {
   SECOND_FACTOR_TRUST_SECONDS,
   trustsSecondFactor,
 } from './devices/device.js';
-export { describeUserAgent } from './devices/user-agent.js';
+export { describeUserAgent, readDeviceLabel } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
 
-/** Letters with a link to an account or to a new one, and passwords proposed under one link. */
-export type LimitedUse = 'reset-letter' | 'reset-proposal' | 'registration-letter';
+/** Letters that open an account, make a new one or move one, and passwords proposed under one link. */
+export type LimitedUse =
+  | 'reset-letter'
+  | 'reset-proposal'
+  | 'registration-letter'
+  | 'email-letter'
+  | 'code-letter'
+  | 'code-letter-a-day';
 
 export type Risk = ReturnType<typeof createRisk>;
 

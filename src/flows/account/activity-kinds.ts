@@ -34,14 +34,21 @@ export const activityKinds = [
   'app-added',
   'app-removed',
   'second-step-reset',
-  'second-step-reset-planned',
-  'second-step-reset-stopped',
   'codes-replaced',
   'code-used',
   'passkey-added',
   'passkey-renamed',
   'passkey-removed',
   'passkey-suspicious',
+  'email-asked',
+  'email-stopped',
+  'email-changed',
+  'email-restored',
+  'email-confirmed',
+  'sign-in-code-asked',
+  'sign-in-code-void',
+  'reset-planned',
+  'reset-stopped',
   'profile-changed',
   'data-exported',
 ] as const;
@@ -60,7 +67,7 @@ export const isByStaff = ({ actorKind }: Pick<AuditEntry, 'actorKind'>): boolean
 function refusal({ details }: Told): ActivityKind {
   const { factor, reason } = details;
   if (factor === 'passkey') return 'passkey-refused';
-  if (factor === 'code') return 'code-wrong';
+  if (factor === 'code' || factor === 'email_code') return 'code-wrong';
   // Else the password was right, and the account was not to be opened.
   return reason === 'wrong_password' ? 'password-wrong' : 'sign-in-refused';
 }
@@ -91,17 +98,24 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   device_forgotten: 'devices-forgotten',
   device_trust_ended: 'device-distrusted',
   second_factor_added: 'app-added',
-  // What staff have planned is carried out by the clock.
-  second_factor_removed: ({ actorKind }) =>
-    actorKind === 'account' ? 'app-removed' : 'second-step-reset',
-  second_factor_reset_planned: 'second-step-reset-planned',
-  second_factor_reset_stopped: 'second-step-reset-stopped',
+  second_factor_removed: (entry) =>
+    // By the system: staff had asked for it, and the waiting time is over.
+    isByStaff(entry) || entry.actorKind === 'system' ? 'second-step-reset' : 'app-removed',
   recovery_codes_replaced: 'codes-replaced',
   recovery_code_used: 'code-used',
   passkey_added: 'passkey-added',
   passkey_renamed: 'passkey-renamed',
   passkey_removed: 'passkey-removed',
   passkey_suspicious: 'passkey-suspicious',
+  email_change_requested: 'email-asked',
+  email_change_void: 'email-stopped',
+  email_changed: 'email-changed',
+  email_change_undone: 'email-restored',
+  address_confirmed: 'email-confirmed',
+  sign_in_code_requested: 'sign-in-code-asked',
+  sign_in_code_void: 'sign-in-code-void',
+  second_factor_reset_planned: 'reset-planned',
+  second_factor_reset_stopped: 'reset-stopped',
   profile_changed: 'profile-changed',
   data_exported: 'data-exported',
 
@@ -113,6 +127,8 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   // The operators' own affairs.
   client_created: 'left-out',
   client_sign_up_changed: 'left-out',
+  client_email_code_changed: 'left-out',
+  client_scopes_granted: 'left-out',
   client_brand_changed: 'left-out',
   client_disabled: 'left-out',
   client_enabled: 'left-out',

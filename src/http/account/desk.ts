@@ -77,7 +77,11 @@ export function createDesk(parts: DeskParts) {
     if (!(await parts.isOpen())) return aside(ctx, 403, 'closed');
     const { owner, notice } = input;
     const stepUp = input.stepUp && owner ? missingProof(owner, parts.clock) : undefined;
-    const begun = await client.begin({ stepUp, loginHint: owner?.email || undefined });
+    const begun = await client.begin({
+      stepUp,
+      loginHint: owner?.email || undefined,
+      language: ctx.state.language,
+    });
     cookies.addPending(ctx, {
       ...begun.pending,
       returnTo: returnPath(input.to),

@@ -2,6 +2,7 @@
 import type Router from '@koa/router';
 import type { ReadActivity } from '../../flows/account/activity.js';
 import type { ManageApplications } from '../../flows/account/applications.js';
+import type { ChangeEmail } from '../../flows/account/change-email.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
 import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
@@ -16,6 +17,7 @@ import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
 import { createDesk, type DeskParts } from './desk.js';
 import { devicePages } from './devices.js';
+import { emailPages } from './email.js';
 import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
 import { closingPages, type ProfileParts, profilePages } from './profile.js';
@@ -26,6 +28,7 @@ export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
   ProfileParts & {
     readonly readActivity: ReadActivity;
     readonly keyring: Pick<Keyring, 'seal' | 'open'>;
+    readonly changeEmail: ChangeEmail;
     readonly manageDevices: ManageDevices;
     readonly manageSessions: ManageSessions;
     readonly manageApplications: ManageApplications;
@@ -46,6 +49,7 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
     const overview = await parts.lookOver(call.owner);
     call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
   });
+  emailPages(desk, parts.changeEmail);
   passwordPages(desk, parts);
   authenticatorPages(desk, { ...parts, host: new URL(issuer).host });
   passkeyPages(desk, parts.managePasskeys);

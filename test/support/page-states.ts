@@ -3,12 +3,30 @@ import { createChallenge } from 'altcha-lib';
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import { toString as drawQr } from 'qrcode';
 import * as views from '../../src/http/views.js';
+import type { Language } from '../../src/kernel/language.js';
+import { wordsIn } from '../../src/words/index.js';
 
 /** On the scripts and stylesheets of every page below, for the content policy. */
 export const pageNonce = 'page-states';
 
+/** How a page is drawn once more in another language, by what it is in English. */
+const drawnIn = new Map<string, (language: Language) => string>();
+
 function nonced<Props extends views.PageProps>(page: (props: Props) => string) {
-  return (props: Props) => page({ ...props, nonce: pageNonce });
+  return (props: Props) => {
+    const english = page({ here: '/signin/7f3c', ...props, nonce: pageNonce });
+    drawnIn.set(english, (language) =>
+      page({ ...props, nonce: pageNonce, language, here: '/account' }),
+    );
+    return english;
+  };
+}
+
+/** One of the pages below in another language, with the choice of languages at its foot. */
+export function pageStateIn(language: Language, name: string): string {
+  const draw = drawnIn.get(pageStates[name] ?? '');
+  if (!draw) throw new Error(`There is no page ${name}`);
+  return draw(language);
 }
 
 const signInPage = nonced(views.signInPage);
@@ -225,6 +243,18 @@ const application = {
   ],
 };
 
+const ownEmail = { ...mara, section: 'email', action: '/account/email', email: '' } as const;
+const addressCode = {
+  ...ownEmail,
+  action: '/account/email/code',
+  againHref: '/account/email',
+  email: 'mara.holloway@fernhill.example',
+};
+const restore = {
+  action: '/restore-email/ask',
+  csrf: 'k2Jx0Yw1',
+  email: 'mara@fernhill.example',
+};
 const profile = {
   ...mara,
   section: 'profile',
@@ -311,19 +341,6 @@ const ownStates: Readonly<Record<string, string>> = {
   }),
   'account-close-staff': closePage({ ...closing, staff: true }),
   'account-closed': farewellPage({}),
-};
-
-const ownEmail = { ...mara, section: 'email', action: '/account/email', email: '' } as const;
-const addressCode = {
-  ...ownEmail,
-  action: '/account/email/code',
-  againHref: '/account/email',
-  email: 'mara.holloway@fernhill.example',
-};
-const restore = {
-  action: '/restore-email/ask',
-  csrf: 'k2Jx0Yw1',
-  email: 'mara@fernhill.example',
 };
 
 const accountStates: Readonly<Record<string, string>> = {
@@ -681,7 +698,78 @@ const passkeyPages: Readonly<Record<string, string>> = {
   }),
 };
 
+/** A consent with everything in it: what an operator named is in the operator's language. */
+const consentFull = {
+  ...consent,
+  identity: (['openid', 'profile', 'email', 'phone', 'address', 'other'] as const).map(
+    (labelKey) => ({
+      scope: labelKey === 'other' ? 'loyalty' : labelKey,
+      labelKey,
+    }),
+  ),
+  resources: [
+    {
+      name: 'Your account',
+      account: true,
+      scopes: [
+        { name: 'account:read', description: '' },
+        { name: 'account:write', description: '' },
+      ],
+    },
+    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+  ],
+  offline: true,
+  accountHref: '/account',
+};
+
+/** The longest words, and the ones without spaces. */
+const otherLanguages = Object.fromEntries(
+  (['de', 'ja'] as const).flatMap((language) =>
+    Object.entries({
+      'sign-in': signInPage({
+        ...signIn,
+        language,
+        login: 'mara@fernhill.example',
+        problem: 'check',
+        challenge: { kind: 'wait', token: 'w4it', seconds: 20 },
+        passkey,
+        registerHref: '/signin/7f3c/register',
+      }),
+      code: codePage({ ...code, language, rememberable: true, passkey, problem: 'used-code' }),
+      passkey: passkeyPage({ ...signIn, language, passkey, problem: 'passkey' }),
+      'recovery-code': recoveryCodePage({ ...recoveryCode, language, problem: 'wrong-code' }),
+      enrol: enrolPage({ ...enrol, language, required: true, problem: 'wrong-code' }),
+      'recovery-codes': recoveryCodesPage({ ...recoveryCodes, language, problem: 'not-saved' }),
+      locked: lockedPage({
+        ...locked,
+        language,
+        retryAfterSeconds: 1650,
+        opensAt: new Date('2026-11-22T14:32:00Z'),
+      }),
+      ended: endedPage({ ...step, language }),
+      consent: consentPage({ ...consentFull, language }),
+      'sign-out': signOutPage({ ...logoutForm, language, clientName: 'Alder & Oak' }),
+      'signed-out': signedOutPage({
+        language,
+        clientName: 'Alder & Oak',
+        clientUri: 'https://alder-oak.example/',
+      }),
+      continue: continuePage({ language, action: '/callback', fields: { code: 'c0de' } }),
+      error: errorPage({
+        language,
+        status: 500,
+        title: wordsIn(language).t('errors.internal'),
+        message: wordsIn(language).t('errors.internal-what'),
+        requestId: '01JD3V7M2Q8T',
+        backHref: 'https://alder-oak.example/',
+      }),
+    }).map(([name, page]) => [`${language}-${name}`, page]),
+  ),
+);
+
 export const pageStates: Readonly<Record<string, string>> = {
+  ...otherLanguages,
+  'consent-everything': consentPage(consentFull),
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),

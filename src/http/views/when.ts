@@ -7,6 +7,11 @@ export function waitingTime(seconds: number): { count: number; unit: 'minute' | 
   return { count: Math.ceil(minutes / 60), unit: 'hour' };
 }
 
+/** The minute in which so many seconds have passed, rounded up for the same reason. */
+export function minuteAfter(seconds: number): Date {
+  return new Date(Math.ceil((Date.now() + seconds * 1000) / 60_000) * 60_000);
+}
+
 /** "14:32 UTC", so many seconds from now. */
 export function clockTime(inSeconds: number): string {
   const opens = new Date(Math.ceil((Date.now() + inSeconds * 1000) / 60_000) * 60_000);

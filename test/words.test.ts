@@ -69,7 +69,6 @@ const ENGLISH_ONLY = [
   /^views\/dev\//,
   /^views\/home\.eta$/,
   /^views\/account\//,
-  /^views\/email\//,
   /^views\/(?:signin|partials|errors)\//,
 ];
 

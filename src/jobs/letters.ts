@@ -1,138 +1,149 @@
 /**
- * From a letter to its words. What is said of people goes in here cleaned: a name that a
- * stranger chose ("Dear visit evil.example") would travel under our signature, so no letter
- * greets by name, and every value from outside becomes plain words on one line.
+ * From a letter to its words, in the reader's language and the shop's colours. No letter greets
+ * by name, and what is said of people goes in cleaned: see `letter-words.ts`.
+ *
+ * A further kind: its facts in `domain/mail/letters.ts`, its limit (if strangers can cause it) in
+ * `domain/mail/limits.ts`, a case below, a template in `views/email`, its messages in the area
+ * `mail` of every language, and an entry in `test/support/letter-states.ts`, from which it is
+ * drawn and looked at in every language.
  */
 import type { Letter, Surprise } from '../domain/mail/index.js';
+import type { LetterSetting } from '../flows/send-letter.js';
+import { DEFAULT_LANGUAGE } from '../kernel/language.js';
+import { type Words, wordsIn } from '../words/index.js';
+import { type LetterLook, lookOf } from './letter-look.js';
+import { deviceIn, plainName, plainWords } from './letter-words.js';
 
-export type Printed = { readonly subject: string; readonly text: string; readonly html: string };
+/** A picture that travels with the letter; the HTML calls it `cid:…` (RFC 2392). */
+export type Picture = {
+  readonly cid: string;
+  readonly type: 'image/png';
+  readonly bytes: Uint8Array;
+};
+export type Printed = {
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+  readonly pictures: readonly Picture[];
+};
 
 /** Prints a template of `views/email`. */
 export type Press = (
   template: string,
-  data: { readonly subject: string; readonly shop: string } & Record<string, unknown>,
+  data: LetterLook &
+    Pick<Words, 'language' | 'direction' | 't'> & {
+      readonly subject: string;
+      readonly shop: string;
+      readonly fact: (label: string, value: string) => string;
+    } & Readonly<Record<string, unknown>>,
 ) => Printed;
 
 const reasons: Readonly<Record<Surprise, string>> = {
-  after_failures: 'It came after several tries with a wrong password or code.',
-  new_device: 'We have not seen this device with your account before.',
-  new_network: 'It came from a place we have not seen with your account before.',
+  after_failures: 'mail.sign-in-after-failures',
+  new_device: 'mail.sign-in-new-device',
+  new_network: 'mail.sign-in-new-network',
 };
-
-const when = new Intl.DateTimeFormat('en-GB', {
-  dateStyle: 'long',
-  timeStyle: 'short',
-  timeZone: 'UTC',
-});
+const stepSubjects = {
+  added: 'mail.step-added-subject',
+  removed: 'mail.step-removed-subject',
+  recovery_codes_made: 'mail.codes-made-subject',
+} as const;
+const passkeySubjects = {
+  added: 'mail.passkey-added-subject',
+  removed: 'mail.passkey-removed-subject',
+  suspicious: 'mail.passkey-suspicious-subject',
+} as const;
 
 export function createLetterWriter(parts: {
   readonly print: Press;
   readonly issuer: string;
-  /** The page where people look after their account, once there is one. */
-  readonly accountUrl?: string | undefined;
-}): (letter: Letter) => Printed {
-  const host = new URL(parts.issuer).host;
+}): (letter: Letter, setting?: LetterSetting) => Printed {
+  const { issuer } = parts;
+  const { host } = new URL(issuer);
 
-  return (letter) => {
-    const shop = plainName(letter.shop ?? '') || host;
-    const facts: [string, string][] = [['When', `${when.format(letter.at)} UTC`]];
-    const device = plainWords(letter.device ?? '');
-    if (device) facts.push(['Device', device]);
+  return (letter, setting = {}) => {
+    const { language, direction, t } = wordsIn(setting.language ?? DEFAULT_LANGUAGE);
+    const shop = plainName(setting.shop ?? letter.shop ?? '') || host;
+    const facts: [string, string][] = [[t('mail.when'), t('mail.moment', { at: letter.at })]];
+    const device = deviceIn({ t }, letter.device ?? '');
+    if (device) facts.push([t('mail.device'), device]);
     const network = plainWords(letter.network ?? '');
-    if (network) facts.push(['Network', network]);
-    const common = { shop, host, facts, accountUrl: parts.accountUrl };
+    if (network) facts.push([t('mail.network'), network]);
+    const common = {
+      ...lookOf(setting.brand),
+      language,
+      direction,
+      t,
+      fact: (label: string, value: string) => t('mail.fact', { label, value }),
+      shop,
+      host,
+      sentBy: shop === host ? t('mail.sent-by-host', { host }) : t('mail.sent-by', { host, shop }),
+      facts,
+      accountUrl: `${issuer}/account`,
+      recoveryUrl: `${issuer}/recovery`,
+    };
 
     switch (letter.kind) {
       case 'suspicious_sign_in':
         return parts.print('suspicious-sign-in', {
           ...common,
-          subject: `New sign-in to your ${shop} account`,
-          reasons: letter.why.map((reason) => reasons[reason]),
+          subject: t('mail.sign-in-subject', { shop }),
+          reasons: letter.why.map((reason) => t(reasons[reason])),
           by: letter.by ?? 'password',
         });
       case 'sign_in_void':
         return parts.print('sign-in-void', {
           ...common,
-          subject: `A sign-in to your ${shop} account was stopped`,
+          subject: t('mail.void-subject', { shop }),
         });
       case 'second_factor_changed':
         return parts.print('second-factor-changed', {
           ...common,
-          subject: {
-            added: `A second step was added to your ${shop} account`,
-            removed: `The second step was removed from your ${shop} account`,
-            recovery_codes_made: `New recovery codes for your ${shop} account`,
-          }[letter.change],
+          subject: t(stepSubjects[letter.change], { shop }),
           change: letter.change,
         });
       case 'passkey_changed': {
         const name = plainWords(letter.name);
         return parts.print('passkey-changed', {
           ...common,
-          facts: name ? [...facts, ['Passkey', name]] : facts,
-          subject: {
-            added: `A passkey was added to your ${shop} account`,
-            removed: `A passkey was removed from your ${shop} account`,
-            suspicious: `A passkey of your ${shop} account was refused`,
-          }[letter.change],
+          facts: name ? [...facts, [t('mail.passkey'), name]] : facts,
+          subject: t(passkeySubjects[letter.change], { shop }),
           change: letter.change,
         });
       }
       case 'recovery_code_used':
         return parts.print('recovery-code-used', {
           ...common,
-          subject: `A recovery code was used for your ${shop} account`,
+          subject: t('mail.recovery-used-subject', { shop }),
           left: letter.left,
         });
       case 'password_changed':
         return parts.print('password-changed', {
           ...common,
-          subject: `Your ${shop} password was changed`,
+          subject: t('mail.password-changed-subject', { shop }),
         });
       case 'password_reset':
         return parts.print('password-reset', {
           ...common,
-          subject: `Choose a new password for your ${shop} account`,
+          subject: t('mail.reset-subject', { shop }),
           // From the configured issuer and nothing else: a link made from a request's Host header
           // would carry the token to whoever sent that request (CWE-640, CVE-2023-49097).
-          link: `${parts.issuer}/recovery/${letter.token}`,
+          link: `${issuer}/recovery/${letter.token}`,
         });
       case 'registration':
         return parts.print('registration', {
           ...common,
           // Not in the subject: it is shown on locked screens.
-          subject: `Confirm your e-mail address for ${shop}`,
+          subject: t('mail.register-subject', { shop }),
           code: `${letter.code.slice(0, 3)} ${letter.code.slice(3)}`,
-          link: `${parts.issuer}/register/${letter.token}`,
+          link: `${issuer}/register/${letter.token}`,
         });
       case 'already_registered':
         return parts.print('already-registered', {
           ...common,
-          subject: `You already have an account at ${shop}`,
-          link: `${parts.issuer}/recovery`,
+          subject: t('mail.taken-subject', { shop }),
+          link: `${issuer}/recovery`,
         });
     }
   };
-}
-
-const shorten = (text: string, length: number) =>
-  text.length > length ? `${text.slice(0, length - 1).trimEnd()}…` : text;
-
-/** One line without invisible characters; an operator chose it, so its dots may stay. */
-function plainName(name: string): string {
-  return shorten(name.replace(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ').trim(), 60);
-}
-
-/**
- * Letters, digits and a few marks. Mail programs make a link of anything like `evil.example`
- * or `https:`, so a dot, colon or slash stays only where a network is written with it
- * (`203.0.113.0/24`, `2001:db8::/48`).
- */
-function plainWords(text: string): string {
-  const kept = text
-    .replace(/[^\p{L}\p{N} (),+_'’.:/-]+/gu, ' ')
-    .replace(/(?<!\p{N})\.|\.(?!\p{N})/gu, ' ')
-    .replace(/(?<![0-9a-f:]):|:(?![0-9a-f:/])/gu, ' ')
-    .replace(/(?<![\p{N}:])\/|\/(?!\p{N})/gu, ' ');
-  return shorten(kept.replace(/\s+/gu, ' ').trim(), 80);
 }

@@ -1,13 +1,12 @@
 /** Letters on their way: queued with the fact, sent once, tried again, secret while they wait. */
-import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createIdentity } from '../../src/domain/identity/index.js';
 import { createMail, type Letter } from '../../src/domain/mail/index.js';
-import { createRegistrations } from '../../src/domain/registrations/index.js';
 import { createSendLetter, type Message } from '../../src/flows/send-letter.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import { createTasks } from '../../src/jobs/queue.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
 import { Secret } from '../../src/kernel/secret.js';
 import { type JobQueue, startJobQueue } from '../../src/platform/job-queue.js';
@@ -16,12 +15,15 @@ import { printLetter } from '../../src/platform/letter-press.js';
 import { createLogger } from '../../src/platform/logger.js';
 import { MailFailed } from '../../src/platform/mailer.js';
 import { openPostgres, type Postgres } from '../../src/platform/postgres.js';
-import { emptyDatabase, type FreshDatabase, freshDatabase } from '../support/database.js';
+import { emptyDatabase } from '../support/database.js';
+import { masterKey, openDomain, type TestDomain } from '../support/domain.js';
 
 const EMAIL = 'mara@fernhill.example';
-const keyring = createKeyring([{ id: 'test', key: new Uint8Array(randomBytes(32)) }]);
+const key = masterKey('test');
+const keyring = createKeyring([key]);
 
-let database: FreshDatabase;
+let database: TestDomain;
+let world: TestDomain;
 let postgres: Postgres;
 let side: Client;
 let reader: string;
@@ -33,7 +35,8 @@ let transport: (message: Message) => Promise<void>;
 const running: JobQueue[] = [];
 
 beforeAll(async () => {
-  database = await freshDatabase();
+  database = await openDomain({ keys: [key] });
+  world = database;
   postgres = openPostgres({ url: new Secret(database.url) });
   side = new Client({ connectionString: database.url });
   await side.connect();
@@ -42,7 +45,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([side?.end(), postgres?.close()]);
-  await database?.drop();
+  await database?.close();
 });
 
 beforeEach(() => {
@@ -70,20 +73,24 @@ async function addPerson(email: string): Promise<string> {
   return created.id;
 }
 
+/** What a node does with a letter, over a pool of its own. */
+const senderOver = ({ domain, transact }: TestDomain) =>
+  createSendLetter({
+    domain,
+    transact,
+    clock: systemClock,
+    mailer: { send: (message) => transport(message) },
+    render: createLetterWriter({ print: printLetter, issuer: 'https://id.shop.example' }),
+  });
+
 /** A node of the server, as far as letters go. */
 function startNode(url = database.url): JobQueue {
-  const { db } = postgres;
   const queue = startJobQueue({
     url: new Secret(url),
     log: createLogger({ level: 'trace', format: 'json' }, { write: (line) => logLines.push(line) }),
     tasks: createTasks({
-      mail: createMail({ db, keyring }),
-      sendLetter: createSendLetter({
-        identity: createIdentity({ db, keyring }),
-        registrations: createRegistrations({ db, keyring }),
-        mailer: { send: (message) => transport(message) },
-        render: createLetterWriter({ print: printLetter, issuer: 'https://id.shop.example' }),
-      }),
+      mail: world.domain.mail,
+      sendLetter: senderOver(world),
       onLetter: ({ outcome }) => outcomes.push(outcome),
     }),
   });
@@ -91,9 +98,10 @@ function startNode(url = database.url): JobQueue {
   return queue;
 }
 
+/** Of a kind that no stranger can cause, so that as many as there are go out. */
 const letterTo = (accountId = reader): Letter => ({
-  kind: 'suspicious_sign_in',
-  why: ['after_failures', 'new_network'],
+  kind: 'second_factor_changed',
+  change: 'added',
   accountId,
   at: new Date('2026-11-22T09:12:00Z'),
   shop: 'Alder & Oak',
@@ -143,7 +151,7 @@ describe('a letter and the fact it tells about', () => {
     expect(sent).toHaveLength(20);
     expect(sent[0]).toMatchObject({
       to: EMAIL,
-      subject: 'New sign-in to your Alder & Oak account',
+      subject: 'A second step was added to your Alder & Oak account',
     });
     expect(sent[0]?.text).toContain('Firefox on Windows');
     expect(sent[0]?.text).toContain('203.0.113.0/24');
@@ -231,7 +239,15 @@ describe('whoever reads', () => {
       everything += JSON.stringify(rows);
     }
     expect(everything).toContain('send_letter');
-    for (const word of ['fernhill', reader, 'suspicious', 'Alder', 'Firefox', '203.0.113', '550']) {
+    for (const word of [
+      'fernhill',
+      reader,
+      'second_factor',
+      'Alder',
+      'Firefox',
+      '203.0.113',
+      '550',
+    ]) {
       expect(everything).not.toContain(word);
     }
   });

@@ -24,6 +24,8 @@ export const auditEvents = {
     'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
   registration_void: 'Five wrong codes ended the creation of an account.',
   account_unlocked: 'The guess counters of an account were cleared.',
+  letter_refused:
+    'The mail server of an account’s address refused a letter for good; `details.letter` is its kind.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
   sessions_ended: 'An account owner signed other browsers out.',

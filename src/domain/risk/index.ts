@@ -44,8 +44,15 @@ export { describeUserAgent } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
 
-/** Letters with a link to an account or to a new one, and passwords proposed under one link. */
-export type LimitedUse = 'reset-letter' | 'reset-proposal' | 'registration-letter';
+/**
+ * Letters with a link to an account or to a new one, passwords proposed under one link, and
+ * letters that strangers cause.
+ */
+export type LimitedUse =
+  | 'reset-letter'
+  | 'reset-proposal'
+  | 'registration-letter'
+  | 'letter-caused';
 
 export type Risk = ReturnType<typeof createRisk>;
 

@@ -46,8 +46,8 @@ type Pen = {
    * see where they are led.
    */
   link(href: string | undefined, label?: string): string;
-  /** What stands at the end of every letter. */
-  small(text: string): string;
+  /** What stands at the end of every letter: who sent it, and why. */
+  foot(...texts: readonly string[]): string;
 };
 
 /** Columns on a screen of fixed width: an ideograph takes two. */
@@ -60,7 +60,7 @@ const textPen = ({ fact }: Stationery): Pen => ({
   facts: (rows) => `${rows.map(([label, value]) => `  ${fact(label, value)}`).join('\n')}\n\n`,
   code: (text) => `    ${text}\n\n`,
   link: (href, label) => (href ? `${label ? `${label}\n` : ''}${href}\n\n` : ''),
-  small: (text) => `${text}\n\n`,
+  foot: (...texts) => texts.map((text) => `${text}\n\n`).join(''),
 });
 
 function htmlPen({ colours, direction }: Stationery): Pen {
@@ -91,7 +91,10 @@ function htmlPen({ colours, direction }: Stationery): Pen {
       const button = `<a class="button" href="${to}" style="${style.button}">${escapeHtml(label)}</a>`;
       return `${element('p', 'press', button)}${element('p', 'address', `<span dir="ltr">${to}</span>`, 'muted')}`;
     },
-    small: (text) => element('p', 'small', escapeHtml(text), 'muted'),
+    foot: (...texts) =>
+      `<div class="foot" style="${style.foot}">\n${texts
+        .map((text) => element('p', 'small', escapeHtml(text), 'muted'))
+        .join('')}</div>\n`,
   };
 }
 

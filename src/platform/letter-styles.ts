@@ -54,6 +54,7 @@ export function stylesOf(
     button: `display:inline-block;padding:12px 22px;background:${accent};color:${ink};border-radius:8px;font-weight:600;line-height:1.4;text-decoration:none`,
     address: `margin:0 0 20px;font-size:14px;line-height:1.5;color:${muted};${wrap}`,
     link: `color:${accent};${wrap}`,
+    foot: `margin:28px 0 0;padding:16px 0 0;border-top:1px solid ${line}`,
     small: `margin:0 0 6px;font-size:14px;line-height:1.5;color:${muted}`,
   };
 }
@@ -64,6 +65,7 @@ export function sheetOf(colours: LetterColours): string {
   const rules = [
     `.page{background:${bg}!important;color:${text}!important}`,
     `.card{background:${surface}!important;color:${text}!important;border-color:${line}!important;border-top-color:${accent}!important}`,
+    `.foot{border-top-color:${line}!important}`,
     `.muted{color:${muted}!important}`,
     `.link{color:${accent}!important}`,
     `.button{background:${accent}!important;color:${ink}!important}`,

@@ -229,6 +229,15 @@ const accountStates: Readonly<Record<string, string>> = {
     recoveryCodesLeft: 0,
     devices: 1,
   }),
+  'account-overview-no-mail': overviewPage({
+    ...mara,
+    section: 'overview',
+    passwordChangedAt: password.changedAt,
+    secondFactorSince: undefined,
+    recoveryCodesLeft: 0,
+    devices: 1,
+    mailRefusedAt: new Date('2026-11-20T09:12:00Z'),
+  }),
   'account-password': passwordPage(password),
   'account-password-wrong': passwordPage({ ...password, problem: { kind: 'wrong-password' } }),
   'account-password-refused': passwordPage({

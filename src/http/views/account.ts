@@ -31,6 +31,8 @@ export function accountOverviewPage(
     readonly secondFactorSince: Date | undefined;
     readonly recoveryCodesLeft: number;
     readonly devices: number;
+    /** Since when their address has taken no letters. */
+    readonly mailRefusedAt?: Date | undefined;
   },
 ): string {
   const { passwordChangedAt: changed, secondFactorSince: since } = props;
@@ -40,6 +42,7 @@ export function accountOverviewPage(
     since: since && dayOf(since),
     codesLeft: props.recoveryCodesLeft,
     devices: props.devices,
+    mailRefusedAt: props.mailRefusedAt,
   });
 }
 

@@ -17,6 +17,7 @@ import { MailFailed } from '../../src/platform/mailer.js';
 import { openPostgres, type Postgres } from '../../src/platform/postgres.js';
 import { emptyDatabase } from '../support/database.js';
 import { masterKey, openDomain, type TestDomain } from '../support/domain.js';
+import { pngOf } from '../support/png.js';
 
 const EMAIL = 'mara@fernhill.example';
 const key = masterKey('test');
@@ -219,6 +220,186 @@ describe('a mail server that', () => {
     startNode();
     await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
     await vi.waitFor(() => expect(logLines.join('')).toContain('given up'), soon);
+  });
+});
+
+describe('an address that was refused', () => {
+  const refuse = async () => {
+    throw new MailFailed('EENVELOPE 550', { permanent: true });
+  };
+  const marked = (email = EMAIL) => database.domain.mail.findRefusal(reader, email);
+  const letter = () => letterTo();
+  const send = () => senderOver(database)(letter());
+
+  test('is marked and recorded, without the address, until a letter is taken', async () => {
+    const delivers = transport;
+    transport = refuse;
+    expect(await send()).toEqual({ kind: 'refused' });
+    expect(await marked()).toBeInstanceOf(Date);
+    const kept = await database.sql('SELECT * FROM mail_refusals');
+    const events = await database.sql(
+      "SELECT event, subject_id, details FROM audit_events WHERE event = 'letter_refused' ORDER BY id DESC LIMIT 1",
+    );
+    expect(events).toEqual([
+      {
+        event: 'letter_refused',
+        subject_id: reader,
+        details: { letter: 'second_factor_changed' },
+      },
+    ]);
+    expect(JSON.stringify([kept, events])).not.toContain('fernhill');
+    transport = delivers;
+    expect(await send()).toEqual({ kind: 'sent' });
+    expect(await marked()).toBeUndefined();
+  });
+
+  test('is this address and no other of the account', async () => {
+    transport = refuse;
+    await send();
+    expect(await marked('another@fernhill.example')).toBeUndefined();
+    expect(await marked()).toBeInstanceOf(Date);
+  });
+
+  test('is not marked for a server that only does not answer', async () => {
+    await database.sql('DELETE FROM mail_refusals');
+    transport = async () => {
+      throw new MailFailed('ETIMEDOUT');
+    };
+    await expect(send()).rejects.toThrow('ETIMEDOUT');
+    expect(await marked()).toBeUndefined();
+  });
+});
+
+describe('letters that a stranger causes', () => {
+  const caused = (accountId: string): Letter => ({
+    kind: 'suspicious_sign_in',
+    why: ['after_failures'],
+    accountId,
+    at: new Date(),
+  });
+  const tally = (results: readonly { readonly kind: string }[]) =>
+    results.filter(({ kind }) => kind === 'sent').length;
+
+  test('are five an hour of one kind, however many are sent at once on two nodes', async () => {
+    const victim = await addPerson('victim@fernhill.example');
+    const other = await openDomain({ like: database, keys: [key] });
+    try {
+      const nodes = [senderOver(database), senderOver(other)];
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, at) => nodes[at % 2]?.(caused(victim))),
+      );
+      expect(tally(results.filter((result) => result !== undefined))).toBe(5);
+      expect(results.filter((result) => result?.kind === 'dropped')).toHaveLength(45);
+      expect(results).toContainEqual({ kind: 'dropped', reason: 'flood' });
+    } finally {
+      await other.close();
+    }
+    expect(sent).toHaveLength(5);
+    // Neither the next kind nor what tells of a change is kept back by them.
+    const send = senderOver(database);
+    expect(await send({ kind: 'sign_in_void', accountId: victim, at: new Date() })).toEqual({
+      kind: 'sent',
+    });
+    for (let more = 0; more < 12; more += 1) {
+      expect(await send(letterTo(victim))).toEqual({ kind: 'sent' });
+    }
+    // An hour later there are five again.
+    await database.sql("UPDATE guess_counters SET window_ends = now() - interval '1 second'");
+    expect(await send(caused(victim))).toEqual({ kind: 'sent' });
+  });
+
+  test('are not used up by a mail server that is away', async () => {
+    const patient = await addPerson('patient@fernhill.example');
+    const send = senderOver(database);
+    const delivers = transport;
+    transport = async () => {
+      throw new MailFailed('ETIMEDOUT');
+    };
+    for (let tries = 0; tries < 8; tries += 1) {
+      await expect(send(caused(patient))).rejects.toThrow('ETIMEDOUT');
+    }
+    transport = delivers;
+    expect(await send(caused(patient))).toEqual({ kind: 'sent' });
+  });
+});
+
+describe('a letter is written', () => {
+  const write = (letter: Letter) => senderOver(database)(letter);
+  const changed = (accountId: string, more: Partial<Letter> = {}): Letter =>
+    ({ kind: 'password_changed', accountId, at: new Date(), ...more }) as Letter;
+
+  test('in its reader’s own language, else in that of the page, else in English', async () => {
+    const own = await postgres.transaction((tx) =>
+      createIdentity({ db: tx, keyring }).createAccount({
+        kind: 'shopper',
+        email: 'keiko@fernhill.example',
+        emailVerified: true,
+        profile: { locale: 'ja' },
+      }),
+    );
+    if (own.kind !== 'created') throw new Error('taken');
+    await write(changed(own.id, { language: 'de' }));
+    await write(changed(reader, { language: 'de' }));
+    await write(changed(reader));
+    expect(sent.map(({ html }) => /<html lang="(\w+)"/.exec(html)?.[1])).toEqual([
+      'ja',
+      'de',
+      'en',
+    ]);
+  });
+
+  test('in the name and the looks of the shop it is about', async () => {
+    const { clients } = database.domain;
+    const shops = ['alder', 'quince'];
+    for (const id of shops) {
+      const draft = {
+        id,
+        name: id === 'alder' ? 'Alder & Oak' : 'Quince & Fig',
+        authMethod: 'none',
+        firstParty: true,
+        grantTypes: ['authorization_code'],
+        redirectUris: [`https://${id}.example/callback`],
+      } as const;
+      await clients.register(draft);
+      // What happened in the account pages is told by the only shop there is.
+      if (id === 'alder') await write(changed(reader));
+    }
+    expect(sent.at(-1)?.subject).toBe('Your Alder & Oak password was changed');
+    await write(changed(reader));
+    expect(sent.at(-1)?.subject).toBe('Your id.shop.example password was changed');
+
+    const read = clients.readBrand({ accent: '#8a4f1d', logo: { bytes: pngOf(480, 120) } });
+    if (read.kind !== 'good') throw new Error(JSON.stringify(read.faults));
+    await database.transact((tx) => tx.clients.saveBrand('quince', read.change));
+    await write(changed(reader, { clientId: 'quince' }));
+    const letter = sent.at(-1);
+    expect(letter?.subject).toBe('Your Quince & Fig password was changed');
+    expect(letter?.html).toContain('src="cid:logo@latchkey" width="192" height="48"');
+    expect(letter?.html).toContain('#8a4f1d');
+    expect(letter?.pictures?.map(({ type }) => type)).toEqual(['image/png']);
+    expect(
+      Buffer.from(letter?.pictures?.[0]?.bytes ?? [])
+        .subarray(1, 4)
+        .toString(),
+    ).toBe('PNG');
+  });
+
+  test('not at all when the link in it is no longer the newest', async () => {
+    const { credentials } = database.domain;
+    const link = async () =>
+      (await credentials.issueLink({ accountId: reader, purpose: 'password_reset' })).token;
+    const reset = (token: string): Letter => ({
+      kind: 'password_reset',
+      accountId: reader,
+      token,
+      at: new Date(),
+    });
+    const older = await link();
+    const newer = await link();
+    expect(await write(reset(older))).toEqual({ kind: 'dropped', reason: 'expired' });
+    expect(await write(reset(newer))).toEqual({ kind: 'sent' });
+    expect(sent).toHaveLength(1);
+    expect(sent[0]?.text).toContain(newer);
   });
 });
 

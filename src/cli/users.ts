@@ -6,6 +6,7 @@ import { type Revocable, revocable } from '../flows/revoke-access.js';
 import { isId } from '../kernel/ids.js';
 import { type Command, done, failed, type Outcome, readArguments, UsageError } from './command.js';
 import type { CliCore } from './core.js';
+import { faultSentence } from './faults.js';
 
 const operator = { kind: 'operator' } as const;
 const WHO = 'one account: its id or its e-mail address';
@@ -74,7 +75,7 @@ const create: Command = {
         case 'name-taken':
           return failed('There is an account with that e-mail address already');
         case 'invalid':
-          return failed(result.faults.join('; '));
+          return failed(result.faults.map(faultSentence).join('; '));
         case 'created': {
           const { accountId } = result;
           return given === undefined
@@ -167,28 +168,40 @@ const revoke: Command = {
 
 const resetSecondFactor: Command = {
   name: 'users reset-second-factor',
-  usage: '<id or e-mail> [--reason <text>]',
-  summary: 'Take a lost authenticator app away; everything signed in ends, the owner is told',
+  usage: '<id or e-mail> [--reason <text>] [--now | --stop]',
+  summary: 'Take a lost second factor away after a waiting time, in which the owner can stop it',
   options: [
     { flag: '--reason <text>', meaning: 'Why, and how you know who asks; kept in the audit log' },
+    { flag: '--now', meaning: 'Without waiting: you have seen the owner face to face' },
+    { flag: '--stop', meaning: 'Stop a reset that is waiting' },
     { flag: '--json', meaning: 'Machine-readable output' },
   ],
   prepare(args) {
     const { values, positionals } = readArguments(
       args,
-      { reason: { type: 'string' } },
+      { reason: { type: 'string' }, now: { type: 'boolean' }, stop: { type: 'boolean' } },
       { min: 1, max: 1, what: WHO },
     );
+    const { reason = '', now = false, stop = false } = values;
+    if (now && stop) throw new UsageError('Take either --now or --stop');
     return async (core) => {
       const accountId = await accountIdOf(core, positionals[0] ?? '');
       if (!accountId) return failed('There is no such account');
-      const result = await core.flows.resetSecondFactor({
-        administrator: operator,
-        accountId,
-        reason: values.reason ?? '',
-        origin: {},
-      });
-      if (result.kind === 'none') return failed('The account has no authenticator app');
+      const who = { administrator: operator, accountId, origin: {} };
+      if (stop) {
+        const stopped = await core.flows.stopReset.byStaff(who);
+        if (stopped !== 'stopped') return failed('No reset of a second factor is waiting');
+        return done({ id: accountId, stopped: true }, `The second factor of ${accountId} stays`);
+      }
+      const result = await core.flows.resetSecondFactor({ ...who, reason, now });
+      if (result.kind === 'none') return failed('The account has no second factor');
+      if (result.kind === 'planned') {
+        const at = result.effectiveAt.toISOString();
+        return done(
+          { id: accountId, effectiveAt: at },
+          `The second factor of ${accountId} goes at ${at}, unless the owner uses it or stops it`,
+        );
+      }
       return done(
         { id: accountId },
         `${accountId} has no second factor any more; staff set one up at the next sign-in`,

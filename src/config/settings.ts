@@ -109,10 +109,22 @@ export const settings: readonly Setting[] = [
       'Least length of a new password, from 8 to 64 characters. Staff log in with a second factor whatever it is.',
   },
   {
+    name: 'LATCHKEY_FACTOR_RESET_HOURS',
+    fallback: '24',
+    meaning:
+      'Hours, from 0 to 720, between staff asking for the reset of a lost second factor and its removal. Its owner is written to at once and can stop it.',
+  },
+  {
     name: 'LATCHKEY_BREACHED_PASSWORDS',
     fallback: 'off',
     meaning:
       '`off`, `on`, or the address of your own copy of the range service. With `on`, the first five characters of a new password’s SHA-1 are looked up at api.pwnedpasswords.com (k-anonymity); without an answer within a second the password is let through, and the log says so.',
+  },
+  {
+    name: 'LATCHKEY_PROFILE_FIELDS',
+    fallback: '`name,given_name,family_name,phone,locale`',
+    meaning:
+      'Comma list of what shoppers may change of their own profile, or `none`. What is not in it is shown to them and stays as it is.',
   },
   {
     name: 'SMTP_URL',

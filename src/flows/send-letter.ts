@@ -8,9 +8,12 @@
 import {
   type AccountLetter,
   causeOf,
+  FAREWELL_SECONDS,
   LETTERS_CAUSED_PER_HOUR,
+  type LeftLetter,
   type Letter,
   type NewcomerLetter,
+  type WantedLetter,
 } from '../domain/mail/index.js';
 import type { Clock } from '../kernel/clock.js';
 import type { Language } from '../kernel/language.js';
@@ -42,14 +45,24 @@ export type SendLetterResult =
       /**
        * `expired`: what is in it no longer opens anything. `flood`: somebody has caused many.
        */
-      readonly reason: 'no_account' | 'disabled' | 'forgotten' | 'expired' | 'flood';
+      readonly reason:
+        | 'no_account'
+        | 'disabled'
+        | 'forgotten'
+        | 'expired'
+        | 'undeliverable'
+        | 'flood';
     }
   /** Their mail server says that the mailbox does not exist: asking again only annoys it. */
   | { readonly kind: 'refused' };
 
 export type SendLetter = (letter: Letter) => Promise<SendLetterResult>;
 
-type Addressed = { readonly to: string; readonly letter: Letter; readonly locale?: Language };
+type Addressed = {
+  readonly to: string;
+  readonly letter: Letter;
+  readonly locale?: Language | undefined;
+};
 type Dropped = Extract<SendLetterResult, { kind: 'dropped' }>;
 
 const HOUR = 3600;
@@ -73,18 +86,46 @@ export function createSendLetter(
       const link = await credentials.findLink('password_reset', letter.token);
       if (!link) return { kind: 'dropped', reason: 'expired' };
     }
-    const { locale } = person.profile;
-    return { to: person.email, letter, ...(locale ? { locale } : {}) };
+    return { to: person.email, letter, locale: person.profile.locale };
   }
 
   /** The code and the link go to an address without an account; an owner is told, and no more. */
   async function toNewcomer(letter: NewcomerLetter): Promise<Addressed | Dropped> {
     const newcomer = await registrations.findById(letter.registrationId);
     if (!newcomer) return { kind: 'dropped', reason: 'expired' };
-    const owner = await identity.findByLogin(newcomer.email);
+    const owner = await identity.findNameHolder(newcomer.email);
     if (!owner) return { to: newcomer.email, letter };
     const { registrationId: _id, token: _token, code: _code, ...circumstances } = letter;
     return toOwner({ ...circumstances, kind: 'already_registered', accountId: owner.id });
+  }
+
+  /** The same for an owner who wants another address: whoever has it is told, without the code. */
+  async function toWanted(letter: WantedLetter): Promise<Addressed | Dropped> {
+    const request = await identity.findEmailRequest(letter.emailRequestId);
+    if (!request) return { kind: 'dropped', reason: 'expired' };
+    const holder = await identity.findNameHolder(request.email);
+    if (!holder || holder.id === request.accountId) return { to: request.email, letter };
+    // Nothing of where it was asked for: that is somebody else's.
+    return toOwner({ kind: 'email_wanted', accountId: holder.id, at: letter.at });
+  }
+
+  /** No account has these addresses, so the change says which they are. */
+  async function toLeft(letter: LeftLetter): Promise<Addressed | Dropped> {
+    const left = await identity.findLeftAddresses(letter.emailChangeId);
+    if (!left) return { kind: 'dropped', reason: 'expired' };
+    const account = await identity.findPerson(left.accountId);
+    if (account?.status !== 'active') return { kind: 'dropped', reason: 'disabled' };
+    const to = letter.kind === 'email_left' ? left.from : left.to;
+    return to === undefined
+      ? { kind: 'dropped', reason: 'forgotten' }
+      : { to, letter, locale: account.profile.locale };
+  }
+
+  async function address(letter: Letter): Promise<Addressed | Dropped> {
+    if ('registrationId' in letter) return toNewcomer(letter);
+    if ('to' in letter) return { to: letter.to, letter };
+    if ('emailRequestId' in letter) return toWanted(letter);
+    return 'emailChangeId' in letter ? toLeft(letter) : toOwner(letter);
   }
 
   async function carry({ to, letter, locale }: Addressed): Promise<SendLetterResult> {
@@ -93,7 +134,12 @@ export function createSendLetter(
       const setting = await settingOf(clients, letter, locale);
       await parts.mailer.send({ to, ...parts.render(letter, setting) });
     } catch (error) {
-      if (!isPermanent(error)) throw error;
+      if (!isPermanent(error)) {
+        // An address without an account must not wait in the queue for a server to come back.
+        const age = (parts.clock.now().getTime() - letter.at.getTime()) / 1000;
+        if (!('to' in letter) || age <= FAREWELL_SECONDS) throw error;
+        return { kind: 'dropped', reason: 'undeliverable' };
+      }
       if (owner) await noteRefusal(owner, to, letter);
       return { kind: 'refused' };
     }
@@ -115,7 +161,7 @@ export function createSendLetter(
     });
 
   return async (letter) => {
-    const addressed = await ('registrationId' in letter ? toNewcomer(letter) : toOwner(letter));
+    const addressed = await address(letter);
     if ('kind' in addressed) return addressed;
     const cause = causeOf(addressed.letter);
     if (cause === undefined || !('accountId' in addressed.letter)) return carry(addressed);

@@ -2,14 +2,18 @@
 import Koa from 'koa';
 import { AppError } from '../kernel/errors.js';
 import { type AccountParts, accountRoutes } from './account/routes.js';
+import { answerOtherOrigins } from './account-api/cors.js';
+import { type AccountApiParts, accountApiRoutes } from './account-api/routes.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
 import type { AppMiddleware, RequestState } from './context.js';
+import { type EmailCodeParts, emailCodeRoutes } from './email-code.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
 import { chooseLanguage, languageRoutes } from './language.js';
+import { type LostFactorParts, lostFactorRoutes } from './lost-factor.js';
 import { type MailboxParts, mailboxRoutes } from './mailbox.js';
 import type { ClientAuthFailures } from './middleware/client-auth-limit.js';
 import { type ErrorObserver, mapErrors } from './middleware/errors.js';
@@ -21,6 +25,7 @@ import { protocolRoutes } from './protocol.js';
 import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type RegistrationParts, registrationRoutes } from './registration.js';
 import { registrationLinkRoutes } from './registration-link.js';
+import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -33,8 +38,12 @@ export type AppParts = {
   readonly brand: BrandParts;
   readonly signIn: SignInParts;
   readonly recovery: RecoveryParts;
+  readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
+  readonly emailCode: EmailCodeParts;
+  readonly restoreEmail: RestoreEmailParts;
   readonly account: AccountParts;
+  readonly accountApi: AccountApiParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
   readonly home: HomeParts;
@@ -59,6 +68,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   app.use(limitBodies());
   app.use(pinOrigin(parts.issuer, parts.trustedProxies));
   app.use(noteRoute);
+  app.use(answerOtherOrigins(parts.accountApi.isCallingOrigin));
   app.use(serveAssets());
   app.use(refuseOtherMethods);
   for (const router of [
@@ -69,11 +79,15 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     signInRoutes(parts.signIn),
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
+    lostFactorRoutes(parts.lostFactor),
+    emailCodeRoutes(parts.emailCode),
     recoveryRoutes(parts.recovery),
+    restoreEmailRoutes(parts.restoreEmail),
     accountRoutes(
       parts.account,
       createInProcessFetch(() => app.callback()),
     ),
+    accountApiRoutes(parts.accountApi),
     adminRoutes(parts.admin),
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
   ]) {

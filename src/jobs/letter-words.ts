@@ -3,6 +3,7 @@
  * chose ("Dear visit evil.example") would travel under our signature, so every value from outside
  * becomes plain words on one line.
  */
+import { readDeviceLabel } from '../domain/risk/index.js';
 import type { Words } from '../words/index.js';
 
 const shorten = (text: string, length: number) =>
@@ -27,13 +28,7 @@ export function plainWords(text: string): string {
   return shorten(kept.replace(/\s+/gu, ' ').trim(), 80);
 }
 
-/** A device in the reader's language; its stored name is our own "Firefox on Windows". */
-export function deviceIn({ t }: Pick<Words, 't'>, stored: string): string {
-  const device = plainWords(stored);
-  const [browser, system, more] = device.split(' on ');
-  if (device === 'An unknown browser') return t('mail.device-unknown');
-  if (!browser || !system || more !== undefined) return device;
-  return browser === 'A browser'
-    ? t('mail.device-system', { system })
-    : t('mail.device-browser', { browser, system });
+/** A device in the reader's language. Our own names for browsers and systems, and no others. */
+export function deviceIn(words: Pick<Words, 'device'>, stored: string): string {
+  return words.device(readDeviceLabel(stored));
 }

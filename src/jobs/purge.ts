@@ -1,5 +1,5 @@
 /**
- * Removes what expired long ago: a bounded batch a minute, so that no statement holds many rows
+ * Removes what expired long ago, and does what has fallen due: a bounded batch a minute, so that no statement holds many rows
  * for long, and batch after batch while there is a backlog. Every process does it; the rows one
  * of them holds are skipped by the others.
  */

@@ -8,6 +8,12 @@ import { textOf } from './catalogue.js';
 
 export type Values = Readonly<Record<string, string | number | Date | undefined>>;
 
+/** Names are the same in every language; the words around them are not. */
+export type DeviceNames = {
+  readonly browser: string | undefined;
+  readonly system: string | undefined;
+};
+
 type Filling = Values[string] | ((chunks: readonly unknown[]) => string);
 
 export type Words = {
@@ -23,6 +29,8 @@ export type Words = {
    * be an address of ours; without one its words stand there plain.
    */
   html(key: string, values?: Values & { readonly href?: string | undefined }): string;
+  /** "Firefox on Windows", from the names of the two as far as they are known. */
+  device(names: DeviceNames): string;
   /** "22 November 2026" as a `time` element. */
   day(date: Date): string;
   /** "22 November 2026 at 09:12 UTC" as a `time` element. */
@@ -125,11 +133,18 @@ function speak(language: Language): Words {
       `<time datetime="${date.toISOString()}">${escapeHtml(words.format(date))}</time>`;
   };
 
+  const t = (key: string, values: Values = {}) => format(key, { ...values, ...bare });
+
   return {
     language,
     direction: RIGHT_TO_LEFT.has(language) ? 'rtl' : 'ltr',
     languages,
-    t: (key, values = {}) => format(key, { ...values, ...bare }),
+    t,
+    device({ browser, system }) {
+      if (browser && system) return t('page.device', { browser, system });
+      if (system) return t('page.device-of-system', { system });
+      return browser ?? t('page.device-unknown');
+    },
     html: (key, values = {}) =>
       format(key, { ...escaped(values), ...marked, a: anchor(values.href) }),
     day: moment('day'),

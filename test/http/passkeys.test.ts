@@ -314,7 +314,15 @@ describe('a passkey', () => {
     await people.query("UPDATE accounts SET status = 'disabled' WHERE id = $1", [mara.person.id]);
     expect((await use(device, browser, page)).reply.status).toBe(422);
     await people.query("UPDATE accounts SET status = 'active' WHERE id = $1", [mara.person.id]);
-    await command(server, 'users', 'reset-second-factor', mara.person.email, '--reason', 'lost');
+    await command(
+      server,
+      'users',
+      'reset-second-factor',
+      mara.person.email,
+      '--now',
+      '--reason',
+      'lost',
+    );
     expect((await use(device, browser, page)).reply.status).toBe(422);
     expect(await lastEvent('sign_in_refused', mara)).toMatchObject({
       details: { reason: 'disabled' },

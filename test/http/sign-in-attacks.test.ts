@@ -206,7 +206,10 @@ describe('a lost second factor', () => {
     const mara = await people.add({ app: true });
     const home = newBrowser();
     await logIn(home, mara, {}, { remember: 'yes' });
-    const reset = async (authorization?: string, body: object = { reason: 'phone lost' }) =>
+    const reset = async (
+      authorization?: string,
+      body: object = { reason: 'phone lost', now: true },
+    ) =>
       fetch(`${server.issuer}/admin/api/v1/users/${mara.id}/second-factor-resets`, {
         method: 'POST',
         headers: {
@@ -232,9 +235,17 @@ describe('a lost second factor', () => {
 
   test('is taken away on the command line, for staff as well, who then set up a new one', async () => {
     const otto = await people.add({ app: true, staff: true });
-    await command(server, 'users', 'reset-second-factor', otto.email, '--reason', 'phone lost');
+    await command(
+      server,
+      'users',
+      'reset-second-factor',
+      otto.email,
+      '--now',
+      '--reason',
+      'phone lost',
+    );
     const again = await server.cli(['users', 'reset-second-factor', otto.email]);
-    expect([again.code, again.stderr]).toEqual([1, 'The account has no authenticator app\n']);
+    expect([again.code, again.stderr]).toEqual([1, 'The account has no second factor\n']);
     const browser = newBrowser();
     const page = await follow(browser, server, await enter(browser, otto));
     expect(page.body).toMatch(/data-copy="[A-Z2-7]{32}"/);

@@ -70,7 +70,7 @@ const hostilePages: Record<string, string> = {
     client,
     ...forms,
     retryAfterSeconds: 60,
-    opensAt: hostile,
+    opensAt: new Date(0),
     requestId: hostile,
   }),
   code: codePage({ client, ...forms, recoveryAction: '/signin/a', rememberable: true }),
@@ -118,7 +118,7 @@ const hostilePages: Record<string, string> = {
     action: '/a',
     minLength: 12,
     changedAt: undefined,
-    problem: { kind: 'refused', reasons: [hostile] },
+    problem: { kind: 'refused', faults: [{ code: 'common' }] },
   }),
   'account app': accountAppPage({
     ...owned,
@@ -178,7 +178,7 @@ const hostilePages: Record<string, string> = {
     ...forms,
     email: hostile,
     minLength: 12,
-    problem: { kind: 'refused', reasons: [hostile] },
+    problem: { kind: 'refused', faults: [{ code: 'common' }] },
   }),
   'recovery done': recoveryDonePage({
     client,
@@ -200,7 +200,7 @@ const hostilePages: Record<string, string> = {
     ...forms,
     email: hostile,
     minLength: 12,
-    problem: { kind: 'refused', reasons: [hostile] },
+    problem: { kind: 'refused', faults: [{ code: 'common' }] },
   }),
   'register done': registerDonePage({
     client,
@@ -582,7 +582,7 @@ describe('a paused log-in', () => {
     const html = lockedPage({
       client: { name: 'Shop' },
       retryAfterSeconds,
-      opensAt: '14:32 UTC',
+      opensAt: new Date('2026-11-22T14:32:00Z'),
       requestId: 'r-1',
     });
     expect(html).toContain(`<strong>${words}</strong>, at <strong>14:32 UTC</strong>`);

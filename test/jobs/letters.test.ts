@@ -31,6 +31,21 @@ const linksOf = (facts: Facts): string[] => {
       return [`${issuer}/register/${facts.token}`];
     case 'already_registered':
       return [`${issuer}/recovery`];
+    case 'address_confirmed':
+      return [`${issuer}/recovery`];
+    case 'email_left':
+      return facts.token ? [`${issuer}/restore-email/${facts.token}`] : [];
+    case 'email_restored':
+      return [`${issuer}/recovery/${facts.token}`];
+    case 'second_factor_reset_planned':
+      return [`${issuer}/recovery/second-step/${facts.token}`];
+    // A code is typed where it was asked for; and what is closed, or not theirs, has no pages.
+    case 'sign_in_code':
+    case 'account_closed':
+    case 'email_code':
+    case 'email_wanted':
+    case 'email_undone':
+      return [];
     default:
       return [`${issuer}/account`, `${issuer}/recovery`];
   }
@@ -42,7 +57,7 @@ describe.each(Object.entries(letterKinds))('%s', (_name, facts) => {
     expect(subject).toContain('Alder & Oak');
     for (const form of [text, html]) {
       expect(form).toContain('22 November 2026 at 09:12 UTC');
-      expect(form).toContain('If this was not you');
+      expect(form).toMatch(/If this was not you|If you made the change and did not|never set up/);
     }
   });
 
@@ -54,8 +69,7 @@ describe.each(Object.entries(letterKinds))('%s', (_name, facts) => {
       const { t } = wordsIn(language);
       for (const form of [text, html]) {
         expect(form).not.toMatch(/\bundefined\b|\bnull\b|\[object|<%|\{\w+\}/);
-        expect(form).toContain(t('mail.not-you'));
-        expect(form).toContain(t('mail.device-system', { system: 'macOS' }));
+        expect(form).toContain(t('page.device-of-system', { system: 'macOS' }));
       }
       expect(html).toContain(`<html lang="${language}" dir="ltr">`);
       expect(wordsOf(plainOf(html))).toEqual(wordsOf(text.slice(subject.length)));
@@ -76,9 +90,10 @@ describe.each(Object.entries(letterKinds))('%s', (_name, facts) => {
     expect(subject).not.toMatch(/[\p{Cc}\u202e]/u);
     expect(subject.length).toBeLessThan(120);
     const own = linksOf(facts);
-    expect(html.match(/href="[^"]*"/g)).toEqual(own.map((link) => `href="${link}"`));
-    expect(text.match(/https?:\S+/g)?.filter((link) => !link.includes('evil'))).toEqual(own);
-    const facts_ = text.slice(text.indexOf('  When:'), text.indexOf('\n\nIf this was'));
+    expect(html.match(/href="[^"]*"/g) ?? []).toEqual(own.map((link) => `href="${link}"`));
+    const shown = text.match(/https?:\S+/g) ?? [];
+    expect(shown.filter((link) => !link.includes('evil'))).toEqual(own);
+    const [facts_ = ''] = text.slice(text.indexOf('  When:')).split('\n\n');
     const named = 'name' in facts && facts.name !== '';
     expect(facts_.split('\n')).toHaveLength(named ? 4 : 3);
     expect(facts_).not.toMatch(/evil\.example|:\/\/|@/);
@@ -105,6 +120,24 @@ test.each([
   );
 });
 
+test('a code stands in its letter once, in two groups, and not in the subject', () => {
+  const { subject, text, html } = write(letterOf({ kind: 'sign_in_code', code: '012345' }));
+  expect(subject).not.toMatch(/\d/);
+  for (const form of [text, html]) expect(form.match(/012\s345/g)).toHaveLength(1);
+});
+
+test('whoever reads the mail is more than a password away: the mailbox comes first', () => {
+  for (const facts of [
+    { kind: 'suspicious_sign_in', why: ['new_device'], by: 'email_code' },
+    { kind: 'sign_in_void', by: 'email_code' },
+    { kind: 'address_confirmed' },
+  ] satisfies Facts[]) {
+    const { text } = write(letterOf(facts));
+    expect(text).toContain('Change the password of your mailbox first');
+    expect(text).not.toMatch(/your (?:Alder & Oak )?password and then|with your password/);
+  }
+});
+
 test('without a shop the server speaks for itself', () => {
   const { shop: _shop, ...letter } = letterOf({ kind: 'password_changed' });
   const { subject, text } = write(letter as Letter);
@@ -117,7 +150,9 @@ test.each([
   ['A browser on macOS', 'Ein Browser unter macOS'],
   ['An unknown browser', 'Ein unbekannter Browser'],
   ['DuckDuckGo', 'DuckDuckGo'],
-  ['a on b on c', 'a on b on c'],
+  ['evil.example on Windows', 'Ein Browser unter Windows'],
+  ['a on b on c', 'Ein unbekannter Browser'],
+  ['Chrome on iPhone', 'Chrome auf dem iPhone'],
 ])('a device %s is %s in German', (device, shown) => {
   const letter = letterOf({ kind: 'password_changed' }, { device });
   expect(write(letter, { language: 'de' }).text).toContain(`  Gerät: ${shown}\n`);

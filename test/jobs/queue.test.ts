@@ -2,7 +2,7 @@
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createIdentity } from '../../src/domain/identity/index.js';
-import { createMail, type Letter } from '../../src/domain/mail/index.js';
+import { createMail, FAREWELL_SECONDS, type Letter } from '../../src/domain/mail/index.js';
 import { createSendLetter, type Message } from '../../src/flows/send-letter.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import { createTasks } from '../../src/jobs/queue.js';
@@ -36,7 +36,7 @@ let transport: (message: Message) => Promise<void>;
 const running: JobQueue[] = [];
 
 beforeAll(async () => {
-  database = await openDomain({ keys: [key] });
+  database = await openDomain({ keys: [key], patient: true });
   world = database;
   postgres = openPostgres({ url: new Secret(database.url) });
   side = new Client({ connectionString: database.url });
@@ -141,7 +141,7 @@ describe('a letter and the fact it tells about', () => {
     await enqueue({ kind: 'password_changed', accountId: reader, at: new Date() });
     await vi.waitFor(() => expect(sent).toHaveLength(1), soon);
     expect(sent[0]?.subject).toBe('Your id.shop.example password was changed');
-    expect(await jobs()).toEqual([]);
+    await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
   });
 
   test('are one: with two nodes each letter is sent once', async () => {
@@ -282,7 +282,7 @@ describe('letters that a stranger causes', () => {
 
   test('are five an hour of one kind, however many are sent at once on two nodes', async () => {
     const victim = await addPerson('victim@fernhill.example');
-    const other = await openDomain({ like: database, keys: [key] });
+    const other = await openDomain({ like: database, keys: [key], patient: true });
     try {
       const nodes = [senderOver(database), senderOver(other)];
       const results = await Promise.all(
@@ -441,6 +441,38 @@ describe('whoever reads', () => {
     await enqueue();
     await vi.waitFor(() => expect(logLines.join('')).toContain('tried again'), soon);
     expect(logLines.join('')).not.toMatch(/fernhill|550|sealed/);
+  });
+});
+
+describe('a farewell', () => {
+  const farewell = (at = new Date()): Letter => ({
+    kind: 'account_closed',
+    to: 'gone@fernhill.example',
+    at,
+  });
+
+  test('reaches somebody who has no account any more, and its address is read by nobody', async () => {
+    await enqueue(farewell());
+    const { rows } = await side.query('SELECT * FROM graphile_worker._private_jobs');
+    expect(rows).toHaveLength(1);
+    expect(JSON.stringify(rows)).not.toMatch(/gone|fernhill|closed/);
+    startNode();
+    await vi.waitFor(() => expect(sent).toHaveLength(1), soon);
+    expect(sent[0]).toMatchObject({ to: 'gone@fernhill.example' });
+    await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
+  });
+
+  test('that finds no mail server is tried again, and after some hours given up', async () => {
+    transport = async () => {
+      throw new Error('nobody listens');
+    };
+    await enqueue(farewell());
+    startNode();
+    await vi.waitFor(async () => expect((await jobs())[0]?.last_error).toBeTruthy(), soon);
+    await side.query('DELETE FROM graphile_worker._private_jobs');
+    await enqueue(farewell(new Date(Date.now() - FAREWELL_SECONDS * 1000 - 1000)));
+    await vi.waitFor(() => expect(outcomes).toEqual(['dropped: undeliverable']), soon);
+    await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Every letter that people can get, for the browser tests and for the pictures. */
 import { paletteOf } from '../../src/domain/clients/brand/palette.js';
-import type { Letter, LetterFacts, NewcomerFacts } from '../../src/domain/mail/index.js';
+import type { Circumstances, Letter } from '../../src/domain/mail/index.js';
 import type { LetterBrand } from '../../src/flows/send-letter.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import type { Language } from '../../src/kernel/language.js';
@@ -8,7 +8,19 @@ import { colours } from '../../src/platform/colours.js';
 import { printLetter } from '../../src/platform/letter-press.js';
 import { pngOf } from './png.js';
 
-export type Facts = LetterFacts | NewcomerFacts;
+type FactsOf<One> = One extends Letter
+  ? Omit<
+      One,
+      | keyof Circumstances
+      | 'accountId'
+      | 'registrationId'
+      | 'emailRequestId'
+      | 'emailChangeId'
+      | 'to'
+    >
+  : never;
+/** What a letter tells, without to whom and where it happened. */
+export type Facts = FactsOf<Letter>;
 
 export const LETTER_ISSUER = 'https://id.alder-oak.example';
 
@@ -32,6 +44,27 @@ export const letterKinds: Readonly<Record<string, Facts>> = {
   'password-changed': { kind: 'password_changed' },
   'password-reset': { kind: 'password_reset', token },
   registration: { kind: 'registration', token, code: '012345' },
+  'sign-in-by-code': { kind: 'suspicious_sign_in', why: ['new_network'], by: 'email_code' },
+  'sign-in-void-code': { kind: 'sign_in_void', by: 'email_code' },
+  'sign-in-code': { kind: 'sign_in_code', code: '012345' },
+  'address-confirmed': { kind: 'address_confirmed' },
+  'second-step-lost': {
+    kind: 'second_factor_reset_planned',
+    token,
+    effectiveAt: '2026-11-25T09:12:00Z',
+  },
+  'second-step-stays': { kind: 'second_factor_reset_stopped', by: 'link' },
+  'phone-added': { kind: 'phone_changed', change: 'added' },
+  'phone-changed': { kind: 'phone_changed', change: 'changed' },
+  'phone-removed': { kind: 'phone_changed', change: 'removed' },
+  'account-closed': { kind: 'account_closed' },
+  'email-code': { kind: 'email_code', code: '012345' },
+  'email-wanted': { kind: 'email_wanted' },
+  'email-left': { kind: 'email_left', token },
+  'email-left-for-good': { kind: 'email_left' },
+  'email-changed': { kind: 'email_changed' },
+  'email-restored': { kind: 'email_restored', token },
+  'email-undone': { kind: 'email_undone' },
   'already-registered': { kind: 'already_registered' },
 };
 
@@ -43,11 +76,23 @@ export function letterOf(facts: Facts, more: Partial<Letter> = {}): Letter {
     device: 'Samsung Internet on Android',
     ...more,
   };
-  return (
-    facts.kind === 'registration'
-      ? { registrationId: 'b1f6', ...told, ...facts }
-      : { accountId: 'b1f6', ...told, ...facts }
-  ) as Letter;
+  return { ...readerOf(facts), ...told, ...facts } as Letter;
+}
+
+function readerOf({ kind }: Facts) {
+  switch (kind) {
+    case 'registration':
+      return { registrationId: 'b1f6' };
+    case 'account_closed':
+      return { to: 'mara@fernhill.example' };
+    case 'email_code':
+      return { emailRequestId: 'b1f6' };
+    case 'email_left':
+    case 'email_undone':
+      return { emailChangeId: 'b1f6' };
+    default:
+      return { accountId: 'b1f6' };
+  }
 }
 
 const oak: LetterBrand = {

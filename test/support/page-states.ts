@@ -26,6 +26,11 @@ const errorPage = nonced(views.errorPage);
 const homePage = nonced(views.homePage);
 const overviewPage = nonced(views.accountOverviewPage);
 const passwordPage = nonced(views.accountPasswordPage);
+const emailPage = nonced(views.accountEmailPage);
+const addressCodePage = nonced(views.accountEmailCodePage);
+const restorePage = nonced(views.restoreEmailPage);
+const restoreDonePage = nonced(views.restoreDonePage);
+const restoreRefusedPage = nonced(views.restoreRefusedPage);
 const secondStepPage = nonced(views.accountSecondStepPage);
 const secondStepQuestionPage = nonced(views.accountSecondStepQuestionPage);
 const appPage = nonced(views.accountAppPage);
@@ -41,6 +46,7 @@ const sentPage = nonced(views.recoverySentPage);
 const newPasswordPage = nonced(views.recoveryPasswordPage);
 const donePage = nonced(views.recoveryDonePage);
 const deadPage = nonced(views.recoveryDeadPage);
+const stopResetPage = nonced(views.stopResetPage);
 const passkeyPage = nonced(views.passkeyPage);
 const newPasskeyPage = nonced(views.accountNewPasskeyPage);
 const passkeyNamePage = nonced(views.accountPasskeyNamePage);
@@ -50,6 +56,9 @@ const registerCodePage = nonced(views.registerCodePage);
 const registerPasswordPage = nonced(views.registerPasswordPage);
 const registerDonePage = nonced(views.registerDonePage);
 const registerDeadPage = nonced(views.registerDeadPage);
+const emailCodeAskPage = nonced(views.emailCodeAskPage);
+const emailCodePage = nonced(views.emailCodePage);
+const emailCodeDeadPage = nonced(views.emailCodeDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -210,6 +219,19 @@ const application = {
   ],
 };
 
+const ownEmail = { ...mara, section: 'email', action: '/account/email', email: '' } as const;
+const addressCode = {
+  ...ownEmail,
+  action: '/account/email/code',
+  againHref: '/account/email',
+  email: 'mara.holloway@fernhill.example',
+};
+const restore = {
+  action: '/restore-email/ask',
+  csrf: 'k2Jx0Yw1',
+  email: 'mara@fernhill.example',
+};
+
 const accountStates: Readonly<Record<string, string>> = {
   'account-overview': overviewPage({
     ...mara,
@@ -238,21 +260,55 @@ const accountStates: Readonly<Record<string, string>> = {
     devices: 1,
     mailRefusedAt: new Date('2026-11-20T09:12:00Z'),
   }),
+  'account-email': emailPage(ownEmail),
+  'account-email-changed': emailPage({ ...ownEmail, notice: 'email-changed' }),
+  'account-email-wrong': emailPage({
+    ...ownEmail,
+    email: 'mara at fernhill',
+    problem: { kind: 'address' },
+  }),
+  'account-email-same': emailPage({
+    ...ownEmail,
+    email: 'mara@fernhill.example',
+    problem: { kind: 'same' },
+  }),
+  'account-email-gone': emailPage({ ...ownEmail, problem: { kind: 'gone' } }),
+  'account-email-taken': emailPage({ ...ownEmail, problem: { kind: 'taken' } }),
+  'account-email-limited': emailPage({
+    ...ownEmail,
+    email: 'mara.holloway@fernhill.example',
+    problem: { kind: 'limited', by: 'account', opensAt: '14:32 UTC' },
+  }),
+  'account-email-limited-network': emailPage({
+    ...ownEmail,
+    problem: { kind: 'limited', by: 'network', opensAt: '14:32 UTC' },
+  }),
+  'account-email-code': addressCodePage(addressCode),
+  'account-email-code-wrong': addressCodePage({
+    ...addressCode,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+    problem: 'wrong-code',
+  }),
+  'restore-email': restorePage(restore),
+  'restore-email-long': restorePage({
+    ...restore,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+  }),
+  'restore-email-done': restoreDonePage({ recoveryHref: '/recovery' }),
+  'restore-email-dead': restoreRefusedPage({ why: 'dead' }),
+  'restore-email-taken': restoreRefusedPage({ why: 'taken' }),
   'account-password': passwordPage(password),
   'account-password-wrong': passwordPage({ ...password, problem: { kind: 'wrong-password' } }),
   'account-password-refused': passwordPage({
     ...password,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'account-password-locked': passwordPage({
     ...password,
-    problem: { kind: 'locked', retryAfterSeconds: 1650, opensAt: '14:32 UTC' },
+    problem: { kind: 'locked', retryAfterSeconds: 1650 },
   }),
   'account-password-busy': passwordPage({ ...password, problem: { kind: 'overloaded' } }),
   'account-second-step': secondStepPage({
@@ -404,7 +460,7 @@ const registerStates = {
   'register-password': registerPasswordPage(registerPassword),
   'register-password-refused': registerPasswordPage({
     ...registerPassword,
-    problem: { kind: 'refused', reasons: ['The password must have at least 12 characters.'] },
+    problem: { kind: 'refused', faults: [{ code: 'too-short', least: 12 }] },
   }),
   'register-password-overloaded': registerPasswordPage({
     ...registerPassword,
@@ -421,7 +477,49 @@ const registerStates = {
   'register-dead-plain': registerDeadPage({}),
 };
 
+const emailCode = {
+  client,
+  action: '/signin/7f3c/email-code',
+  csrf: 'k2Jx0Yw1',
+  signInHref: '/signin/7f3c',
+  againHref: '/signin/7f3c/email-code',
+};
+const emailCodeSent = { ...emailCode, login: 'mara@fernhill.example' };
+
+const emailCodeStates = {
+  'email-code-ask': emailCodeAskPage(emailCode),
+  'email-code-ask-address': emailCodeAskPage({
+    ...emailCode,
+    login: 'mara@fernhill',
+    problem: 'address',
+  }),
+  'email-code-ask-puzzle': emailCodeAskPage({
+    ...emailCodeSent,
+    problem: 'check',
+    challenge: await puzzle(500, 5),
+  }),
+  'email-code-waiting': emailCodePage(emailCodeSent),
+  'email-code-wrong': emailCodePage({ ...emailCodeSent, problem: 'wrong-code' }),
+  'email-code-long': emailCodePage({
+    ...emailCodeSent,
+    client: { name: 'Donaudampfschifffahrtsgesellschaft für Reisen und Sonderfahrten' },
+    login: `${'a.very.long.address.'.repeat(4)}x@sub.domain.fernhill.example`,
+  }),
+  'email-code-dead': emailCodeDeadPage(emailCode),
+};
+
 const recoveryStates = {
+  'lost-factor-ask': stopResetPage({
+    here: '/recovery/second-step',
+    state: {
+      kind: 'ask',
+      effectiveAt: new Date('2026-11-23T09:12:00Z'),
+      action: '/recovery/second-step',
+      csrf: 'k2Jx0Yw1',
+    },
+  }),
+  'lost-factor-stopped': stopResetPage({ state: { kind: 'stopped', passwordHref: '/recovery' } }),
+  'lost-factor-dead': stopResetPage({ state: { kind: 'dead' } }),
   'recovery-ask': askPage(recovery),
   'recovery-ask-plain': askPage({ action: '/recovery', csrf: 'k2Jx0Yw1' }),
   'recovery-ask-puzzle': askPage({
@@ -442,10 +540,7 @@ const recoveryStates = {
     ...newPassword,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'recovery-new-password-overloaded': newPasswordPage({
@@ -505,6 +600,11 @@ export const pageStates: Readonly<Record<string, string>> = {
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
+  'sign-in-email-code': signInPage({
+    ...signIn,
+    emailCodeHref: '/signin/7f3c/email-code',
+    registerHref: '/signin/7f3c/register',
+  }),
   'sign-in-newcomers': signInPage({ ...signIn, registerHref: '/signin/7f3c/register' }),
   'sign-in-rejected': signInPage({
     ...signIn,
@@ -546,13 +646,17 @@ export const pageStates: Readonly<Record<string, string>> = {
   'enrol-expired': enrolPage({ ...enrol, required: true, problem: 'expired' }),
   'recovery-codes': recoveryCodesPage(recoveryCodes),
   'recovery-codes-not-saved': recoveryCodesPage({ ...recoveryCodes, problem: 'not-saved' }),
-  locked: lockedPage({ ...locked, retryAfterSeconds: 1650, opensAt: '14:32' }),
+  locked: lockedPage({
+    ...locked,
+    retryAfterSeconds: 1650,
+    opensAt: new Date('2026-11-22T14:32:00Z'),
+  }),
   ended: endedPage({ ...step }),
   'locked-long': lockedPage({
     client,
     requestId: locked.requestId,
     retryAfterSeconds: 9_000,
-    opensAt: '17:04',
+    opensAt: new Date('2026-11-22T17:04:00Z'),
   }),
   consent: consentPage({
     ...consent,
@@ -659,4 +763,5 @@ export const pageStates: Readonly<Record<string, string>> = {
   }),
   ...accountStates,
   ...registerStates,
+  ...emailCodeStates,
 };

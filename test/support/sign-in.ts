@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { generateSync } from 'otplib';
 import { buildDomain } from '../../src/compose.js';
 import { createCreateAccount } from '../../src/flows/create-account.js';
-import type { Domain } from '../../src/flows/domain.js';
+import type { Domain, Transact } from '../../src/flows/domain.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
+import type { Language } from '../../src/kernel/language.js';
 import { Secret } from '../../src/kernel/secret.js';
 import { startPasswordHasher } from '../../src/platform/password-hasher.js';
 import { createPasswordStrength } from '../../src/platform/password-strength.js';
@@ -28,7 +29,13 @@ export const WRONG = 'velvet otter mends the socks';
 
 export type People = Database & {
   readonly domain: Domain;
-  add(options?: { staff?: boolean; app?: boolean; email?: string }): Promise<Person>;
+  readonly transact: Transact;
+  add(options?: {
+    staff?: boolean;
+    app?: boolean;
+    email?: string;
+    locale?: Language;
+  }): Promise<Person>;
 };
 
 /** Makes accounts as the server's own flows do, without its command line's start-up each time. */
@@ -44,14 +51,13 @@ export async function openPeople(server: TestServer): Promise<People> {
     production: false,
   };
   const domain = buildDomain(postgres.db, parts);
-  const createAccount = createCreateAccount({
-    domain,
-    transact: (work) => postgres.transaction((tx) => work(buildDomain(tx, parts))),
-  });
+  const transact: Transact = (work) => postgres.transaction((tx) => work(buildDomain(tx, parts)));
+  const createAccount = createCreateAccount({ domain, transact });
   const database = await openDatabase(server);
   return {
     ...database,
     domain,
+    transact,
     async add(options = {}) {
       const email = options.email ?? `${randomBytes(6).toString('hex')}@alder-oak.example`;
       const created = await createAccount({
@@ -59,7 +65,7 @@ export async function openPeople(server: TestServer): Promise<People> {
         email,
         emailVerified: true,
         password: PASSWORD,
-        profile: {},
+        profile: options.locale ? { locale: options.locale } : {},
         roles: [],
         withTotp: options.app ?? false,
         actor: { kind: 'operator' },

@@ -33,6 +33,18 @@ export function openAccountKey(keyring: Keyring, accountId: string, wrapped: Uin
   return keyring.open(PURPOSE, wrapped, accountId);
 }
 
+/** Opens accounts' keys by their ids; an account whose key was destroyed is nobody any more. */
+export function accountKeys(
+  store: { findKey(accountId: string): Promise<Uint8Array | undefined> },
+  keyring: Keyring,
+) {
+  return async (accountId: string): Promise<Buffer> => {
+    const wrapped = await store.findKey(accountId);
+    if (!wrapped) throw new Error('An account without its key has no address');
+    return openAccountKey(keyring, accountId, wrapped);
+  };
+}
+
 /** Seals a person's data; each column is bound to its account and to its own name. */
 export function sealPerson(
   key: Uint8Array,
@@ -41,9 +53,20 @@ export function sealPerson(
 ): SealedPerson {
   return {
     sealedEmail: sealBox(key, person.email, `accounts/${accountId}/email`),
-    sealedProfile: sealBox(key, JSON.stringify(person.profile), `accounts/${accountId}/profile`),
+    sealedProfile: sealProfile(key, accountId, person.profile),
   };
 }
+
+/** One address in a row of its own, of which `context` says which. */
+export const sealAddress = (key: Uint8Array, email: string, context: string): Bytes =>
+  sealBox(key, email, context);
+
+export const openAddress = (key: Uint8Array, box: Uint8Array, context: string): string =>
+  openBox(key, box, context).toString('utf8');
+
+/** A person's profile by itself, sealed as `sealPerson` does. */
+export const sealProfile = (key: Uint8Array, accountId: string, profile: Profile): Bytes =>
+  sealBox(key, JSON.stringify(profile), `accounts/${accountId}/profile`);
 
 /** The reverse of `sealPerson`; throws `SealBroken` if a value was moved or altered. */
 export function openPerson(

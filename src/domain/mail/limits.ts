@@ -18,6 +18,7 @@ export function causeOf(letter: Letter): string | undefined {
     case 'suspicious_sign_in':
     case 'sign_in_void':
     case 'already_registered':
+    case 'email_wanted':
       return letter.kind;
     case 'passkey_changed':
       return letter.change === 'suspicious' ? 'passkey_suspicious' : undefined;

@@ -135,6 +135,8 @@ export function createManageSecondFactor(
         if (result.kind === 'already-enrolled') {
           // The code was right, so this is somebody who moves to another phone.
           await tx.credentials.removeTotp(accountId);
+          // It was to be taken away for being lost; the new one is not.
+          await tx.credentials.stopFactorReset(accountId);
           await tx.risk.distrustDevices(accountId);
           result = await tx.credentials.confirmEnrolment(accountId, sealed, code);
         }
@@ -184,6 +186,7 @@ export function createManageSecondFactor(
         const account = await tx.identity.findAccount(accountId);
         if (account?.kind === 'staff') return 'required';
         if (!(await tx.credentials.removeTotp(accountId))) return 'no-app';
+        await tx.credentials.stopFactorReset(accountId);
         await tx.risk.distrustDevices(accountId);
         await tell(tx, owner, visitor, 'removed');
         return 'removed';

@@ -5,6 +5,7 @@
 import type { KnownDevice } from '../../domain/risk/index.js';
 import type { Step } from '../../domain/signin/index.js';
 import type { Domain } from '../domain.js';
+import { stopPlannedReset } from '../lost-factor/stop.js';
 import type { SignInPage, SignInRequest, Visitor } from './model.js';
 
 /** From so many failures in a row on, a success is worth a letter. */
@@ -12,7 +13,7 @@ const REMARKABLE_FAILURES = 5;
 const THIRTY_DAYS = 30 * 24 * 3600;
 
 export async function finishSignIn(
-  { risk, audit, mail, attempts }: Domain,
+  tx: Domain,
   input: {
     readonly request: SignInRequest;
     readonly visitor: Visitor;
@@ -26,6 +27,7 @@ export async function finishSignIn(
     readonly at: Date;
   },
 ): Promise<SignInPage> {
+  const { risk, audit, mail, attempts } = tx;
   const { request, visitor, account, step, device } = input;
   // Two submissions at once: one finishes, the other starts over.
   if (!(await attempts.end(request.interactionId))) return { kind: 'password', problem: 'expired' };
@@ -63,6 +65,16 @@ export async function finishSignIn(
     ...facts,
     details: { acr: step.acr, amr: step.amr.join(' '), device: visitor.deviceLabel },
   });
+  // It was said to be lost, and it is not.
+  if (step.amr.includes('mfa')) {
+    await stopPlannedReset(tx, {
+      accountId: account.id,
+      actor: facts.actor,
+      by: 'use',
+      origin: visitor.origin,
+      at: input.at,
+    });
+  }
   if (why.length > 0) {
     await audit.record({
       event: 'login_suspicious',
@@ -72,7 +84,7 @@ export async function finishSignIn(
     });
     await mail.enqueue({
       kind: 'suspicious_sign_in',
-      ...(step.amr.includes('pwd') ? {} : { by: 'passkey' as const }),
+      ...byWhat(step.amr),
       accountId: account.id,
       why,
       at: input.at,
@@ -91,4 +103,10 @@ export async function finishSignIn(
     acr: step.acr,
     deviceToken,
   };
+}
+
+/** What took the place of the password, if something did. */
+function byWhat(amr: readonly string[]): { by?: 'passkey' | 'email_code' } {
+  if (amr.includes('pwd')) return {};
+  return { by: amr.includes('pop') ? 'passkey' : 'email_code' };
 }

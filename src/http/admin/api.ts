@@ -2,21 +2,22 @@
  * The admin API. Each operation names the scope it needs, checks its input strictly, calls one
  * flow, and presents the outcome; everything wrong is a problem document (RFC 9457).
  */
-import bodyParser from '@koa/bodyparser';
 import Router from '@koa/router';
-import type { z } from 'zod';
 import { type Administrator, type AdminScope, mayAdminister } from '../../domain/access/index.js';
 import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
 import type { BrandClient } from '../../flows/brand-client.js';
 import type { ChangeStatus, ChangeStatusResult } from '../../flows/change-status.js';
-import type { ResetSecondFactor } from '../../flows/reset-second-factor.js';
+import type { ResetSecondFactor } from '../../flows/lost-factor/reset.js';
+import type { StopReset } from '../../flows/lost-factor/stop.js';
 import type { RevokeAccess } from '../../flows/revoke-access.js';
 import type { UnlockAccount } from '../../flows/unlock-account.js';
 import { AppError } from '../../kernel/errors.js';
 import { isId } from '../../kernel/ids.js';
+import { challenge, readAuthorization } from '../api/authorization.js';
+import { parseBody, readJson } from '../api/body.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
 import { ADMIN_LIMIT } from '../middleware/limits.js';
-import { brandBody, reasonBody, revocationBody, statusBody } from './bodies.js';
+import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
 import { brandDraft, presentBrand } from './brand.js';
 import { openApiDocument } from './openapi.js';
 
@@ -26,6 +27,7 @@ export type AdminParts = {
   readonly revokeAccess: RevokeAccess;
   readonly unlockAccount: UnlockAccount;
   readonly resetSecondFactor: ResetSecondFactor;
+  readonly stopReset: StopReset;
   readonly changeAccountStatus: ChangeStatus;
   readonly changeClientStatus: ChangeStatus;
   readonly brandClient: BrandClient;
@@ -37,22 +39,13 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
     strict: true,
     sensitive: true,
   });
-  const json = bodyParser({
-    enableTypes: ['json'],
-    jsonLimit: ADMIN_LIMIT,
-    jsonStrict: true,
-    onError: (error) => {
-      throw (error as { status?: number }).status === 413
-        ? error
-        : new AppError('invalid_request', { detail: 'The body is not valid JSON', cause: error });
-    },
-  });
+  const json = readJson(ADMIN_LIMIT);
   const document = openApiDocument(parts.issuer);
 
   const administratorOf = async (ctx: AppContext, scope: AdminScope): Promise<Administrator> => {
     const administrator = await authenticate(ctx, parts.authorizeAdministrator);
     if (!mayAdminister(administrator, scope)) {
-      ctx.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);
+      challenge(ctx, { error: 'insufficient_scope', scope });
       throw new AppError('insufficient_scope', { detail: `This needs the scope ${scope}` });
     }
     return administrator;
@@ -94,12 +87,28 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
   router.post('/users/:id/second-factor-resets', json, async (ctx) => {
     const administrator = await administratorOf(ctx, 'users:write');
     const accountId = idOf(ctx);
-    const { reason } = parseBody(ctx, reasonBody);
+    const { reason, now = false } = parseBody(ctx, factorResetBody);
     const origin = originOf(ctx);
-    const result = await parts.resetSecondFactor({ administrator, accountId, reason, origin });
+    const asked = { administrator, accountId, reason, now, origin };
+    const result = await parts.resetSecondFactor(asked);
     if (result.kind === 'not-found') throw new AppError('not_found');
     if (result.kind === 'forbidden') throw new AppError('forbidden');
+    if (result.kind === 'planned') {
+      ctx.status = 202;
+      ctx.body = { removed: false, effectiveAt: result.effectiveAt.toISOString() };
+      return;
+    }
     ctx.body = { removed: result.kind === 'reset' };
+  });
+
+  router.delete('/users/:id/second-factor-resets', async (ctx) => {
+    const administrator = await administratorOf(ctx, 'users:write');
+    const accountId = idOf(ctx);
+    const origin = originOf(ctx);
+    const result = await parts.stopReset.byStaff({ administrator, accountId, origin });
+    if (result === 'not-found') throw new AppError('not_found');
+    if (result === 'forbidden') throw new AppError('forbidden');
+    ctx.status = 204;
   });
 
   router.patch('/users/:id', json, async (ctx) => {
@@ -161,15 +170,15 @@ async function authenticate(
   ctx: AppContext,
   authorize: AuthorizeAdministrator,
 ): Promise<Administrator> {
-  const [scheme = '', token = '', ...rest] = ctx.get('Authorization').split(' ');
-  if (scheme.toLowerCase() !== 'bearer' || token === '' || rest.length > 0) {
-    ctx.set('WWW-Authenticate', 'Bearer');
+  const presented = readAuthorization(ctx);
+  if (presented?.scheme !== 'Bearer') {
+    challenge(ctx, {});
     throw new AppError('unauthenticated');
   }
-  const result = await authorize(token);
+  const result = await authorize(presented.token);
   switch (result.kind) {
     case 'unknown-token':
-      ctx.set('WWW-Authenticate', 'Bearer error="invalid_token"');
+      challenge(ctx, { error: 'invalid_token' });
       throw new AppError('unauthenticated');
     case 'wrong-audience':
       throw new AppError('forbidden', { detail: 'This token is not for the admin API' });
@@ -182,22 +191,6 @@ function idOf(ctx: AppContext): string {
   const id = String(ctx.params.id);
   if (!isId(id)) throw new AppError('not_found');
   return id;
-}
-
-function parseBody<T>(ctx: AppContext, shape: z.ZodType<T>): T {
-  const parsed = shape.safeParse(ctx.request.body ?? {});
-  if (parsed.success) return parsed.data;
-  throw new AppError('validation_failed', {
-    fields: parsed.error.issues.flatMap((issue) => {
-      const at = (path: readonly PropertyKey[]) => path.map((part) => `/${String(part)}`).join('');
-      return issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => ({
-            pointer: at([...issue.path, key]),
-            message: 'This field is not known here',
-          }))
-        : [{ pointer: at(issue.path), message: issue.message }];
-    }),
-  });
 }
 
 function presentStatus(ctx: AppContext, body: object, result: ChangeStatusResult): void {

@@ -5,7 +5,11 @@ import { revocable } from '../../flows/revoke-access.js';
 
 const reason = z.string().trim().min(1).max(500);
 
-export const reasonBody = z.strictObject({ reason });
+export const factorResetBody = z.strictObject({
+  reason,
+  // Without the waiting time: for whoever has seen the owner face to face.
+  now: z.boolean().optional(),
+});
 
 export const revocationBody = z.strictObject({
   what: z.array(z.enum(revocable)).min(1).max(revocable.length),

@@ -1,34 +1,11 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
-import { brandBody, reasonBody, revocationBody, statusBody } from './bodies.js';
-
-const problem = {
-  type: 'object',
-  required: ['type', 'title', 'status', 'requestId'],
-  properties: {
-    type: { type: 'string', format: 'uri-reference' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    requestId: { type: 'string' },
-    errors: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['pointer', 'message'],
-        properties: { pointer: { type: 'string' }, message: { type: 'string' } },
-      },
-    },
-  },
-};
+import { json, problemSchema, refusal } from '../api/openapi.js';
+import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
 
 const count = { type: 'integer', minimum: 0 };
 
 function answers(success: object, status: 200 | 204): object {
-  const refusal = (description: string) => ({
-    description,
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  });
   return {
     [status]: success,
     400: refusal('The body is not valid JSON'),
@@ -48,6 +25,8 @@ function operation(input: {
   /** Left out where the address says everything. */
   body?: z.ZodType;
   success: object;
+  /** Where it may also be done later. */
+  planned?: object;
 }): object {
   return {
     operationId: input.id,
@@ -62,14 +41,12 @@ function operation(input: {
           },
         }
       : {}),
-    responses: answers(input.success, input.body ? 200 : 204),
+    responses: {
+      ...answers(input.success, input.body ? 200 : 204),
+      ...(input.planned ? { 202: input.planned } : {}),
+    },
   };
 }
-
-const json = (description: string, schema: object) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
 
 const statusAnswer = json('The new status', {
   type: 'object',
@@ -135,14 +112,29 @@ export function openApiDocument(issuer: string): object {
       '/users/{id}/second-factor-resets': {
         post: operation({
           id: 'resetSecondFactor',
-          summary: 'Take a lost authenticator app away; everything that is signed in ends',
+          summary:
+            'Take a lost second factor away after a waiting time in which its owner can stop it, or at once',
           scope: 'users:write',
-          body: reasonBody,
-          success: json('Whether there was one', {
+          body: factorResetBody,
+          success: json('Whether it is gone', {
             type: 'object',
             required: ['removed'],
             properties: { removed: { type: 'boolean' } },
           }),
+          planned: json('It will go when the waiting time is over', {
+            type: 'object',
+            required: ['removed', 'effectiveAt'],
+            properties: {
+              removed: { type: 'boolean', const: false },
+              effectiveAt: { type: 'string', format: 'date-time' },
+            },
+          }),
+        }),
+        delete: operation({
+          id: 'stopSecondFactorReset',
+          summary: 'Stop a planned reset, if there is one',
+          scope: 'users:write',
+          success: { description: 'There is none any more' },
         }),
       },
       '/users/{id}': {
@@ -180,7 +172,7 @@ export function openApiDocument(issuer: string): object {
       },
     },
     components: {
-      schemas: { Problem: problem },
+      schemas: { Problem: problemSchema },
       securitySchemes: {
         oauth2: {
           type: 'oauth2',

@@ -17,21 +17,3 @@ export function clockTime(inSeconds: number): string {
   const opens = new Date(Math.ceil((Date.now() + inSeconds * 1000) / 60_000) * 60_000);
   return `${opens.toISOString().slice(11, 16)} UTC`;
 }
-
-const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
-const minute = new Intl.DateTimeFormat('en-GB', {
-  dateStyle: 'long',
-  timeStyle: 'short',
-  timeZone: 'UTC',
-});
-
-export type Moment = { readonly iso: string; readonly words: string };
-
-/** "22 November 2026" */
-export const dayOf = (date: Date): Moment => ({ iso: date.toISOString(), words: day.format(date) });
-
-/** "22 November 2026 at 09:12 UTC" */
-export const minuteOf = (date: Date): Moment => ({
-  iso: date.toISOString(),
-  words: `${minute.format(date)} UTC`,
-});

@@ -425,6 +425,21 @@ describe('a body', () => {
     expect([400, 422]).toContain((await to(deep)).status);
   });
 
+  test('that does not say how long it is ends where the limit is', async () => {
+    const part = Buffer.from(`{"currentPassword":"${'x'.repeat(30 * 1024)}`);
+    const answer = await wire(server.port, {
+      method: 'POST',
+      path: '/account/api/v1/password',
+      headers: {
+        host: new URL(server.issuer).host,
+        authorization: `Bearer ${await ownToken()}`,
+        'content-type': 'application/json',
+      },
+      body: [part, part, part],
+    });
+    expect([answer.status, answer.json.code]).toEqual([413, 'payload_too_large']);
+  });
+
   test('is not read before the token is known to be good', async () => {
     const refused = await api.ask(undefined, 'POST', '/password', '{');
     expect(refused.status).toBe(401);

@@ -366,6 +366,15 @@ const accountStates: Readonly<Record<string, string>> = {
     recoveryCodesLeft: 0,
     devices: 1,
   }),
+  'account-overview-no-mail': overviewPage({
+    ...mara,
+    section: 'overview',
+    passwordChangedAt: password.changedAt,
+    secondFactorSince: undefined,
+    recoveryCodesLeft: 0,
+    devices: 1,
+    mailRefusedAt: new Date('2026-11-20T09:12:00Z'),
+  }),
   'account-email': emailPage(ownEmail),
   'account-email-changed': emailPage({ ...ownEmail, notice: 'email-changed' }),
   'account-email-wrong': emailPage({

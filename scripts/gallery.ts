@@ -1,5 +1,5 @@
 /**
- * Pictures of every page in every state, at two widths and in both themes:
+ * Pictures of every page in every state and of every letter, at two widths and in both themes:
  * `npx tsx scripts/gallery.ts <folder> [parts of pages' names]`. They look the same on every
  * machine, because they use the typeface that comes with the npm-shipped Chromium.
  */
@@ -11,6 +11,7 @@ import Koa from 'koa';
 import { chromium as playwright } from 'playwright-core';
 import { serveAssets } from '../src/http/assets.js';
 import { brandStates, logos } from '../test/support/brand-states.js';
+import { lettersIn, shownInBrowser } from '../test/support/letter-states.js';
 import { pageStates } from '../test/support/page-states.js';
 
 const [folder, ...only] = process.argv.slice(2);
@@ -22,7 +23,18 @@ await mkdir(folder, { recursive: true });
 
 const app = new Koa();
 app.use(serveAssets());
-const states = { ...pageStates, ...brandStates };
+// A language of long words, and one without spaces.
+const letters = (['en', 'de', 'ja'] as const).flatMap((language) =>
+  Object.entries(lettersIn(language)).map(([name, letter]) => [
+    `letter-${language}-${name}`,
+    shownInBrowser(letter),
+  ]),
+);
+const states: Readonly<Record<string, string>> = {
+  ...pageStates,
+  ...brandStates,
+  ...Object.fromEntries(letters),
+};
 app.use((ctx) => {
   const logo = logos[ctx.path.slice('/brand/'.length)];
   if (ctx.path.startsWith('/brand/') && logo) {

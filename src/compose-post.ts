@@ -11,7 +11,7 @@ import { createSmtpMailer } from './platform/mailer.js';
 
 export function composePost(
   config: Settled,
-  { domain, postgres, clock, keyring }: Core,
+  { domain, transact, postgres, clock, keyring }: Core,
   log: Logger,
 ) {
   const { issuer, smtpUrl: url, mailFrom: from } = config;
@@ -20,15 +20,11 @@ export function composePost(
   const tasks = createTasks({
     mail: domain.mail,
     sendLetter: createSendLetter({
-      identity: domain.identity,
-      registrations: domain.registrations,
-      mailer: smtp ?? mailbox,
+      domain,
+      transact,
       clock,
-      render: createLetterWriter({
-        print: printLetter,
-        issuer,
-        accountUrl: `${issuer}/account`,
-      }),
+      mailer: smtp ?? mailbox,
+      render: createLetterWriter({ print: printLetter, issuer }),
     }),
     onLetter: (seen) => log.info(seen, 'a letter left the queue'),
   });

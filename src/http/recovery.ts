@@ -10,11 +10,12 @@ import type { LinkPage, ResetPassword } from '../flows/recovery/reset.js';
 import { AppError } from '../kernel/errors.js';
 import { newBearerValue } from '../kernel/ids.js';
 import type { InteractionClient, Interactions } from '../oidc/interactions.js';
+import { wordsIn } from '../words/index.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { readForm } from './form-body.js';
-import { pageOf } from './language.js';
+import { pageOf, preferLanguage } from './language.js';
 import { linkToken } from './links.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowWorkers } from './middleware/headers.js';
@@ -25,7 +26,7 @@ import {
   type RecoveryState,
 } from './recovery-cookie.js';
 import { challengeFor } from './signin-pages.js';
-import { clockTime } from './views/when.js';
+import { minuteAfter } from './views/when.js';
 import {
   errorPage,
   recoveryAskPage,
@@ -61,11 +62,16 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
     ctx.redirect(location);
   };
 
-  const begunIn = async ({ from }: RecoveryState) =>
-    from ? interactions.clientOf(from) : undefined;
+  /** The shop whose sign-in it was begun in; the pages then speak as that one asked them to. */
+  const begunIn = async (ctx: AppContext, { from }: RecoveryState) => {
+    const client = from ? await interactions.clientOf(from) : undefined;
+    preferLanguage(ctx, client?.uiLocales);
+    return client;
+  };
   const frame = (ctx: AppContext, client: InteractionClient | undefined) => ({
     client: client && brandOf(client),
-    ...pageOf(ctx),
+    // Without its query: what came in that is in the cookie by now, or was no good.
+    ...pageOf(ctx, ctx.method === 'GET' ? ctx.path : undefined),
   });
   const backTo = ({ from }: RecoveryState, client: InteractionClient | undefined) =>
     client && from ? `/signin/${from}` : undefined;
@@ -97,7 +103,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
       form: before.form ?? newBearerValue(128),
       from: ctx.query.from === undefined ? before.from : interactionId(ctx.query.from),
     };
-    const client = await begunIn(state);
+    const client = await begunIn(ctx, state);
     const page = await request.look(state.form, visitorOf(ctx, devices));
     cookie.write(ctx, state);
     if (page.kind === 'ask') showAsk(ctx, state, page, { client });
@@ -108,7 +114,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
     const formId = state.form ?? '';
     if (formId === '') throw new AppError('cross_site_form');
     tokens.check(ctx, `recovery ${formId}`);
-    const client = await begunIn(state);
+    const client = await begunIn(ctx, state);
     const login = (formField(ctx, 'login') ?? '').slice(0, 254);
     const page = await request.submit(
       {
@@ -124,18 +130,22 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
     switch (page.kind) {
       case 'ask':
         return showAsk(ctx, { ...state, form: formId }, page, { client, login });
-      case 'limited':
+      case 'limited': {
+        const { t } = wordsIn(ctx.state.language);
         ctx.status = 429;
         ctx.set('Retry-After', String(page.retryAfterSeconds));
         ctx.body = errorPage({
           status: 429,
-          title: 'Many letters were asked for from your network',
-          message: `Please wait until ${clockTime(page.retryAfterSeconds)}, then ask again.`,
+          title: t('page.letters-limited'),
+          message: t('page.letters-limited-until', {
+            at: minuteAfter(page.retryAfterSeconds),
+          }),
           requestId: ctx.state.requestId,
           backHref: backTo(state, client),
           ...pageOf(ctx),
         });
         return;
+      }
       case 'sent':
         ctx.body = recoverySentPage({
           ...frame(ctx, client),
@@ -149,7 +159,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
     // The address was good and never will be again, or so it may be (RFC 9110 section 15.5.11).
     ctx.status = 410;
     ctx.type = 'html';
-    const client = await begunIn(state);
+    const client = await begunIn(ctx, state);
     ctx.body = recoveryDeadPage({ ...frame(ctx, client), againHref: RECOVERY });
   };
 
@@ -159,6 +169,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
     page: Omit<Extract<LinkPage, { kind: 'choose' }>, 'kind'>,
     problem?: Parameters<typeof recoveryPasswordPage>[0]['problem'],
   ) => {
+    await begunIn(ctx, cookie.read(ctx));
     const client = page.clientId ? await interactions.findClient(page.clientId) : undefined;
     ctx.type = 'html';
     ctx.body = recoveryPasswordPage({
@@ -210,7 +221,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
   router.get(DONE, async (ctx) => {
     const state = cookie.read(ctx);
     if (!state.done) return send(ctx, RECOVERY);
-    const begun = await begunIn(state);
+    const begun = await begunIn(ctx, state);
     const { client: id } = state.done;
     const client = id ? await interactions.findClient(id) : begun;
     ctx.type = 'html';

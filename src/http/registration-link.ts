@@ -9,7 +9,7 @@ import { AppError } from '../kernel/errors.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import { readForm } from './form-body.js';
-import { pageOf } from './language.js';
+import { pageOf, preferLanguage } from './language.js';
 import { linkToken } from './links.js';
 import { formField, refuseCrossSite } from './middleware/form-guard.js';
 import type { RegistrationParts } from './registration.js';
@@ -31,6 +31,11 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
     ctx.status = 303;
     ctx.redirect(location);
   };
+  /** Speaks as the shop asked for, if this browser is on its way from one. */
+  const speak = async (ctx: AppContext) => {
+    const { from } = cookies.readLink(ctx);
+    if (from) preferLanguage(ctx, (await interactions.clientOf(from))?.uiLocales);
+  };
   const showDead = (ctx: AppContext) => {
     ctx.status = 410;
     ctx.type = 'html';
@@ -44,6 +49,7 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
   ) => {
     const client = await interactions.findClient(page.clientId);
     if (!client) return showDead(ctx);
+    await speak(ctx);
     ctx.type = 'html';
     ctx.body = registerPasswordPage({
       client: brandOf(client),

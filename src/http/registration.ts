@@ -10,16 +10,17 @@ import type { RegistrationPage, RequestRegistration } from '../flows/registratio
 import type { SignInPage } from '../flows/sign-in/index.js';
 import { AppError } from '../kernel/errors.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
+import { wordsIn } from '../words/index.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { readForm } from './form-body.js';
-import { pageOf } from './language.js';
+import { pageOf, preferLanguage } from './language.js';
 import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget, allowWorkers } from './middleware/headers.js';
 import { createRegistrationCookies, registerPath } from './registration-cookie.js';
 import { challengeFor } from './signin-pages.js';
-import { clockTime } from './views/when.js';
+import { minuteAfter } from './views/when.js';
 import {
   errorPage,
   registerCodePage,
@@ -62,6 +63,7 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
     async (ctx: AppContext): Promise<void> => {
       const interaction = await interactions.get(ctx.req, ctx.res, String(ctx.params.uid));
       if (!interaction.client.signUp) throw new AppError('not_found');
+      preferLanguage(ctx, interaction.client.uiLocales);
       allowFormTarget(ctx, interaction.redirectUri);
       if (ctx.method === 'POST') tokens.check(ctx, interaction.uid);
       const { question } = interaction;
@@ -120,18 +122,22 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
       switch (page.kind) {
         case 'ask':
           return showAsk(ctx, here, page, { email, name });
-        case 'limited':
+        case 'limited': {
+          const { t } = wordsIn(ctx.state.language);
           ctx.status = 429;
           ctx.set('Retry-After', String(page.retryAfterSeconds));
           ctx.body = errorPage({
             status: 429,
-            title: 'Many letters were asked for from your network',
-            message: `Please wait until ${clockTime(page.retryAfterSeconds)}, then ask again.`,
+            title: t('page.letters-limited'),
+            message: t('page.letters-limited-until', {
+              at: minuteAfter(page.retryAfterSeconds),
+            }),
             requestId: ctx.state.requestId,
             backHref: `/signin/${uid}`,
             ...pageOf(ctx),
           });
           return;
+        }
         case 'sent':
           cookies.writePage(ctx, uid, { sent: email.trim() });
           cookies.writeLink(ctx, { from: uid });

@@ -9,5 +9,6 @@ export function visitorOf(ctx: AppContext, devices: Pick<DeviceCookie, 'read'>):
     origin: { ...originOf(ctx), ip: ctx.state.ip },
     deviceTokens: devices.read(ctx),
     deviceLabel: describeUserAgent(ctx.get('User-Agent')),
+    language: ctx.state.language,
   };
 }

@@ -4,10 +4,13 @@
  */
 import type { Clock } from '../kernel/clock.js';
 import type { Keyring } from '../kernel/keyring.js';
-import type { Mailer, Message } from './mailer.js';
+import type { Mailer, Message, Picture } from './mailer.js';
 import type { Db } from './postgres.js';
 
-export type KeptMessage = Message & { readonly id: string; readonly sentAt: string };
+export type KeptMessage = Omit<Message, 'pictures'> & {
+  readonly id: string;
+  readonly sentAt: string;
+};
 
 export type Mailbox = Mailer & {
   /** The newest first. */
@@ -20,9 +23,9 @@ const KEPT = 100;
 export function openMailbox(parts: { db: Db; keyring: Keyring; clock: Clock }): Mailbox {
   const { db, keyring, clock } = parts;
   return {
-    async send({ to, subject, text, html }) {
+    async send({ to, subject, text, html, pictures = [] }) {
       const at = clock.now();
-      const message: Message = { to, subject, text, html };
+      const message = { to, subject, text, html: withPictures(html, pictures) };
       const sealed = keyring.seal(PURPOSE, JSON.stringify(message), at.toISOString());
       const { id } = await db.mailboxMessage.create({ data: { at, sealed }, select: { id: true } });
       await db.mailboxMessage.deleteMany({ where: { id: { lte: id - BigInt(KEPT) } } });
@@ -34,7 +37,9 @@ export function openMailbox(parts: { db: Db; keyring: Keyring; clock: Clock }): 
         const sentAt = at.toISOString();
         try {
           const text = keyring.open(PURPOSE, sealed, sentAt).toString('utf8');
-          return [{ ...(JSON.parse(text) as Message), id: String(id), sentAt }];
+          return [
+            { ...(JSON.parse(text) as Omit<KeptMessage, 'id' | 'sentAt'>), id: String(id), sentAt },
+          ];
         } catch {
           // Of another keyring: generated anew, or the database was copied here.
           return [];
@@ -42,4 +47,16 @@ export function openMailbox(parts: { db: Db; keyring: Keyring; clock: Clock }): 
       });
     },
   };
+}
+
+/** Nothing can be fetched from a letter that is looked at in a browser, so its pictures are in it. */
+function withPictures(html: string, pictures: readonly Picture[]): string {
+  return pictures.reduce(
+    (shown, { cid, type, bytes }) =>
+      shown.replaceAll(
+        `src="cid:${cid}"`,
+        `src="data:${type};base64,${Buffer.from(bytes).toString('base64')}"`,
+      ),
+    html,
+  );
 }

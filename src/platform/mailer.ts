@@ -5,11 +5,19 @@
 import { createTransport } from 'nodemailer';
 import type { Secret } from '../kernel/secret.js';
 
+/** What a letter shows as `cid:…` travels with it (RFC 2392): nothing is fetched to be read. */
+export type Picture = {
+  readonly cid: string;
+  readonly type: 'image/png';
+  readonly bytes: Uint8Array;
+};
+
 export type Message = {
   readonly to: string;
   readonly subject: string;
   readonly text: string;
   readonly html: string;
+  readonly pictures?: readonly Picture[];
 };
 
 export type Mailer = {
@@ -87,7 +95,7 @@ export function createSmtpMailer(options: {
   transport.on('error', () => undefined);
 
   return {
-    async send({ to, subject, text, html }) {
+    async send({ to, subject, text, html, pictures = [] }) {
       if (!ADDRESS.test(to)) throw new MailFailed('EADDRESS', { permanent: true });
       try {
         await transport.sendMail({
@@ -97,6 +105,13 @@ export function createSmtpMailer(options: {
           subject: oneLine(subject),
           text,
           html,
+          attachments: pictures.map(({ cid, type, bytes }) => ({
+            cid,
+            content: Buffer.from(bytes),
+            contentType: type,
+            contentDisposition: 'inline' as const,
+            filename: 'logo.png',
+          })),
           // RFC 3834: no out-of-office replies, please.
           headers: { 'Auto-Submitted': 'auto-generated' },
           xMailer: false,

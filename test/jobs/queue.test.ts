@@ -1,14 +1,8 @@
 /** Letters on their way: queued with the fact, sent once, tried again, secret while they wait. */
-import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import {
-  createEmailChanges,
-  createEmailRequests,
-  createIdentity,
-} from '../../src/domain/identity/index.js';
+import { createIdentity } from '../../src/domain/identity/index.js';
 import { createMail, FAREWELL_SECONDS, type Letter } from '../../src/domain/mail/index.js';
-import { createRegistrations } from '../../src/domain/registrations/index.js';
 import { createSendLetter, type Message } from '../../src/flows/send-letter.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import { createTasks } from '../../src/jobs/queue.js';
@@ -21,12 +15,16 @@ import { printLetter } from '../../src/platform/letter-press.js';
 import { createLogger } from '../../src/platform/logger.js';
 import { MailFailed } from '../../src/platform/mailer.js';
 import { openPostgres, type Postgres } from '../../src/platform/postgres.js';
-import { emptyDatabase, type FreshDatabase, freshDatabase } from '../support/database.js';
+import { emptyDatabase } from '../support/database.js';
+import { masterKey, openDomain, type TestDomain } from '../support/domain.js';
+import { pngOf } from '../support/png.js';
 
 const EMAIL = 'mara@fernhill.example';
-const keyring = createKeyring([{ id: 'test', key: new Uint8Array(randomBytes(32)) }]);
+const key = masterKey('test');
+const keyring = createKeyring([key]);
 
-let database: FreshDatabase;
+let database: TestDomain;
+let world: TestDomain;
 let postgres: Postgres;
 let side: Client;
 let reader: string;
@@ -38,7 +36,8 @@ let transport: (message: Message) => Promise<void>;
 const running: JobQueue[] = [];
 
 beforeAll(async () => {
-  database = await freshDatabase();
+  database = await openDomain({ keys: [key], patient: true });
+  world = database;
   postgres = openPostgres({ url: new Secret(database.url) });
   side = new Client({ connectionString: database.url });
   await side.connect();
@@ -47,7 +46,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await Promise.all([side?.end(), postgres?.close()]);
-  await database?.drop();
+  await database?.close();
 });
 
 beforeEach(() => {
@@ -75,25 +74,24 @@ async function addPerson(email: string): Promise<string> {
   return created.id;
 }
 
+/** What a node does with a letter, over a pool of its own. */
+const senderOver = ({ domain, transact }: TestDomain) =>
+  createSendLetter({
+    domain,
+    transact,
+    clock: systemClock,
+    mailer: { send: (message) => transport(message) },
+    render: createLetterWriter({ print: printLetter, issuer: 'https://id.shop.example' }),
+  });
+
 /** A node of the server, as far as letters go. */
 function startNode(url = database.url): JobQueue {
-  const { db } = postgres;
   const queue = startJobQueue({
     url: new Secret(url),
     log: createLogger({ level: 'trace', format: 'json' }, { write: (line) => logLines.push(line) }),
     tasks: createTasks({
-      mail: createMail({ db, keyring }),
-      sendLetter: createSendLetter({
-        identity: {
-          ...createIdentity({ db, keyring }),
-          ...createEmailRequests({ db, keyring }),
-          ...createEmailChanges({ db, keyring }),
-        },
-        registrations: createRegistrations({ db, keyring }),
-        mailer: { send: (message) => transport(message) },
-        clock: systemClock,
-        render: createLetterWriter({ print: printLetter, issuer: 'https://id.shop.example' }),
-      }),
+      mail: world.domain.mail,
+      sendLetter: senderOver(world),
       onLetter: ({ outcome }) => outcomes.push(outcome),
     }),
   });
@@ -101,9 +99,10 @@ function startNode(url = database.url): JobQueue {
   return queue;
 }
 
+/** Of a kind that no stranger can cause, so that as many as there are go out. */
 const letterTo = (accountId = reader): Letter => ({
-  kind: 'suspicious_sign_in',
-  why: ['after_failures', 'new_network'],
+  kind: 'second_factor_changed',
+  change: 'added',
   accountId,
   at: new Date('2026-11-22T09:12:00Z'),
   shop: 'Alder & Oak',
@@ -142,7 +141,7 @@ describe('a letter and the fact it tells about', () => {
     await enqueue({ kind: 'password_changed', accountId: reader, at: new Date() });
     await vi.waitFor(() => expect(sent).toHaveLength(1), soon);
     expect(sent[0]?.subject).toBe('Your id.shop.example password was changed');
-    expect(await jobs()).toEqual([]);
+    await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
   });
 
   test('are one: with two nodes each letter is sent once', async () => {
@@ -153,7 +152,7 @@ describe('a letter and the fact it tells about', () => {
     expect(sent).toHaveLength(20);
     expect(sent[0]).toMatchObject({
       to: EMAIL,
-      subject: 'New sign-in to your Alder & Oak account',
+      subject: 'A second step was added to your Alder & Oak account',
     });
     expect(sent[0]?.text).toContain('Firefox on Windows');
     expect(sent[0]?.text).toContain('203.0.113.0/24');
@@ -224,6 +223,186 @@ describe('a mail server that', () => {
   });
 });
 
+describe('an address that was refused', () => {
+  const refuse = async () => {
+    throw new MailFailed('EENVELOPE 550', { permanent: true });
+  };
+  const marked = (email = EMAIL) => database.domain.mail.findRefusal(reader, email);
+  const letter = () => letterTo();
+  const send = () => senderOver(database)(letter());
+
+  test('is marked and recorded, without the address, until a letter is taken', async () => {
+    const delivers = transport;
+    transport = refuse;
+    expect(await send()).toEqual({ kind: 'refused' });
+    expect(await marked()).toBeInstanceOf(Date);
+    const kept = await database.sql('SELECT * FROM mail_refusals');
+    const events = await database.sql(
+      "SELECT event, subject_id, details FROM audit_events WHERE event = 'letter_refused' ORDER BY id DESC LIMIT 1",
+    );
+    expect(events).toEqual([
+      {
+        event: 'letter_refused',
+        subject_id: reader,
+        details: { letter: 'second_factor_changed' },
+      },
+    ]);
+    expect(JSON.stringify([kept, events])).not.toContain('fernhill');
+    transport = delivers;
+    expect(await send()).toEqual({ kind: 'sent' });
+    expect(await marked()).toBeUndefined();
+  });
+
+  test('is this address and no other of the account', async () => {
+    transport = refuse;
+    await send();
+    expect(await marked('another@fernhill.example')).toBeUndefined();
+    expect(await marked()).toBeInstanceOf(Date);
+  });
+
+  test('is not marked for a server that only does not answer', async () => {
+    await database.sql('DELETE FROM mail_refusals');
+    transport = async () => {
+      throw new MailFailed('ETIMEDOUT');
+    };
+    await expect(send()).rejects.toThrow('ETIMEDOUT');
+    expect(await marked()).toBeUndefined();
+  });
+});
+
+describe('letters that a stranger causes', () => {
+  const caused = (accountId: string): Letter => ({
+    kind: 'suspicious_sign_in',
+    why: ['after_failures'],
+    accountId,
+    at: new Date(),
+  });
+  const tally = (results: readonly { readonly kind: string }[]) =>
+    results.filter(({ kind }) => kind === 'sent').length;
+
+  test('are five an hour of one kind, however many are sent at once on two nodes', async () => {
+    const victim = await addPerson('victim@fernhill.example');
+    const other = await openDomain({ like: database, keys: [key], patient: true });
+    try {
+      const nodes = [senderOver(database), senderOver(other)];
+      const results = await Promise.all(
+        Array.from({ length: 50 }, (_, at) => nodes[at % 2]?.(caused(victim))),
+      );
+      expect(tally(results.filter((result) => result !== undefined))).toBe(5);
+      expect(results.filter((result) => result?.kind === 'dropped')).toHaveLength(45);
+      expect(results).toContainEqual({ kind: 'dropped', reason: 'flood' });
+    } finally {
+      await other.close();
+    }
+    expect(sent).toHaveLength(5);
+    // Neither the next kind nor what tells of a change is kept back by them.
+    const send = senderOver(database);
+    expect(await send({ kind: 'sign_in_void', accountId: victim, at: new Date() })).toEqual({
+      kind: 'sent',
+    });
+    for (let more = 0; more < 12; more += 1) {
+      expect(await send(letterTo(victim))).toEqual({ kind: 'sent' });
+    }
+    // An hour later there are five again.
+    await database.sql("UPDATE guess_counters SET window_ends = now() - interval '1 second'");
+    expect(await send(caused(victim))).toEqual({ kind: 'sent' });
+  });
+
+  test('are not used up by a mail server that is away', async () => {
+    const patient = await addPerson('patient@fernhill.example');
+    const send = senderOver(database);
+    const delivers = transport;
+    transport = async () => {
+      throw new MailFailed('ETIMEDOUT');
+    };
+    for (let tries = 0; tries < 8; tries += 1) {
+      await expect(send(caused(patient))).rejects.toThrow('ETIMEDOUT');
+    }
+    transport = delivers;
+    expect(await send(caused(patient))).toEqual({ kind: 'sent' });
+  });
+});
+
+describe('a letter is written', () => {
+  const write = (letter: Letter) => senderOver(database)(letter);
+  const changed = (accountId: string, more: Partial<Letter> = {}): Letter =>
+    ({ kind: 'password_changed', accountId, at: new Date(), ...more }) as Letter;
+
+  test('in its reader’s own language, else in that of the page, else in English', async () => {
+    const own = await postgres.transaction((tx) =>
+      createIdentity({ db: tx, keyring }).createAccount({
+        kind: 'shopper',
+        email: 'keiko@fernhill.example',
+        emailVerified: true,
+        profile: { locale: 'ja' },
+      }),
+    );
+    if (own.kind !== 'created') throw new Error('taken');
+    await write(changed(own.id, { language: 'de' }));
+    await write(changed(reader, { language: 'de' }));
+    await write(changed(reader));
+    expect(sent.map(({ html }) => /<html lang="(\w+)"/.exec(html)?.[1])).toEqual([
+      'ja',
+      'de',
+      'en',
+    ]);
+  });
+
+  test('in the name and the looks of the shop it is about', async () => {
+    const { clients } = database.domain;
+    const shops = ['alder', 'quince'];
+    for (const id of shops) {
+      const draft = {
+        id,
+        name: id === 'alder' ? 'Alder & Oak' : 'Quince & Fig',
+        authMethod: 'none',
+        firstParty: true,
+        grantTypes: ['authorization_code'],
+        redirectUris: [`https://${id}.example/callback`],
+      } as const;
+      await clients.register(draft);
+      // What happened in the account pages is told by the only shop there is.
+      if (id === 'alder') await write(changed(reader));
+    }
+    expect(sent.at(-1)?.subject).toBe('Your Alder & Oak password was changed');
+    await write(changed(reader));
+    expect(sent.at(-1)?.subject).toBe('Your id.shop.example password was changed');
+
+    const read = clients.readBrand({ accent: '#8a4f1d', logo: { bytes: pngOf(480, 120) } });
+    if (read.kind !== 'good') throw new Error(JSON.stringify(read.faults));
+    await database.transact((tx) => tx.clients.saveBrand('quince', read.change));
+    await write(changed(reader, { clientId: 'quince' }));
+    const letter = sent.at(-1);
+    expect(letter?.subject).toBe('Your Quince & Fig password was changed');
+    expect(letter?.html).toContain('src="cid:logo@latchkey" width="192" height="48"');
+    expect(letter?.html).toContain('#8a4f1d');
+    expect(letter?.pictures?.map(({ type }) => type)).toEqual(['image/png']);
+    expect(
+      Buffer.from(letter?.pictures?.[0]?.bytes ?? [])
+        .subarray(1, 4)
+        .toString(),
+    ).toBe('PNG');
+  });
+
+  test('not at all when the link in it is no longer the newest', async () => {
+    const { credentials } = database.domain;
+    const link = async () =>
+      (await credentials.issueLink({ accountId: reader, purpose: 'password_reset' })).token;
+    const reset = (token: string): Letter => ({
+      kind: 'password_reset',
+      accountId: reader,
+      token,
+      at: new Date(),
+    });
+    const older = await link();
+    const newer = await link();
+    expect(await write(reset(older))).toEqual({ kind: 'dropped', reason: 'expired' });
+    expect(await write(reset(newer))).toEqual({ kind: 'sent' });
+    expect(sent).toHaveLength(1);
+    expect(sent[0]?.text).toContain(newer);
+  });
+});
+
 describe('whoever reads', () => {
   test('the tables of the queue learns neither whom nor what a letter is about', async () => {
     transport = async () => {
@@ -241,7 +420,15 @@ describe('whoever reads', () => {
       everything += JSON.stringify(rows);
     }
     expect(everything).toContain('send_letter');
-    for (const word of ['fernhill', reader, 'suspicious', 'Alder', 'Firefox', '203.0.113', '550']) {
+    for (const word of [
+      'fernhill',
+      reader,
+      'second_factor',
+      'Alder',
+      'Firefox',
+      '203.0.113',
+      '550',
+    ]) {
       expect(everything).not.toContain(word);
     }
   });

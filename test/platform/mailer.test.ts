@@ -3,6 +3,7 @@ import { inspect } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
 import { Secret } from '../../src/kernel/secret.js';
 import { createSmtpMailer, MailFailed } from '../../src/platform/mailer.js';
+import { pngOf } from '../support/png.js';
 import { type SmtpOptions, type SmtpServer, startSmtpServer } from '../support/smtp-server.js';
 
 const letter = {
@@ -59,6 +60,19 @@ describe('a letter', () => {
     // Neither the library and its version nor the name of this machine.
     expect(headers.join('\n')).not.toMatch(/nodemailer|X-Mailer/i);
     expect(server.said[0]).toBe('EHLO id.alder-oak.example');
+  });
+
+  test('brings its pictures along, for the HTML alone', async () => {
+    const { server, mailer } = await post();
+    const bytes = pngOf(32, 16);
+    const html = '<img src="cid:logo@latchkey" alt="Alder">';
+    const pictures = [{ cid: 'logo@latchkey', type: 'image/png' as const, bytes }];
+    await mailer.send({ ...letter, html, pictures });
+    const data = server.received[0]?.data ?? '';
+    expect(data).toMatch(/Content-Type: multipart\/alternative[\s\S]*multipart\/related/);
+    expect(data).toMatch(/Content-ID: <logo@latchkey>/i);
+    expect(data).toMatch(/Content-Disposition: inline; filename=logo\.png/);
+    expect(data.replaceAll('\r\n', '')).toContain(Buffer.from(bytes).toString('base64'));
   });
 
   test('goes over the connection of the one before', async () => {

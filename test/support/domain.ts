@@ -26,6 +26,8 @@ export type TestDomainOptions = {
   readonly keys?: readonly KeyringEntry[];
   readonly clock?: Clock;
   readonly hasher?: PasswordHasher;
+  /** Waits for its turn at a pool that others keep busy. */
+  readonly patient?: boolean;
 };
 
 /** A key for a keyring. */
@@ -43,7 +45,10 @@ const nobodyHashes: PasswordHasher = {
 export async function openDomain(options: TestDomainOptions = {}): Promise<TestDomain> {
   const database = options.like ? undefined : await freshDatabase();
   const url = options.like?.url ?? database?.url ?? '';
-  const postgres = openPostgres({ url: new Secret(url) });
+  const postgres = openPostgres({
+    url: new Secret(url),
+    patient: options.patient ?? false,
+  });
   const parts = {
     clock: options.clock ?? systemClock,
     keyring: createKeyring(options.keys ?? [masterKey('test')]),

@@ -239,7 +239,11 @@ const application = {
   since: new Date('2026-06-02T10:00:00Z'),
   identity: ['openid', 'email', 'offline_access'],
   resources: [
-    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
   ],
 };
 
@@ -361,6 +365,15 @@ const accountStates: Readonly<Record<string, string>> = {
     secondFactorSince: undefined,
     recoveryCodesLeft: 0,
     devices: 1,
+  }),
+  'account-overview-no-mail': overviewPage({
+    ...mara,
+    section: 'overview',
+    passwordChangedAt: password.changedAt,
+    secondFactorSince: undefined,
+    recoveryCodesLeft: 0,
+    devices: 1,
+    mailRefusedAt: new Date('2026-11-20T09:12:00Z'),
   }),
   'account-email': emailPage(ownEmail),
   'account-email-changed': emailPage({ ...ownEmail, notice: 'email-changed' }),
@@ -716,7 +729,11 @@ const consentFull = {
         { name: 'account:write', description: '' },
       ],
     },
-    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
   ],
   offline: true,
   accountHref: '/account',
@@ -730,7 +747,7 @@ const otherLanguages = Object.fromEntries(
         ...signIn,
         language,
         login: 'mara@fernhill.example',
-        problem: 'check',
+        problem: 'passkey',
         challenge: { kind: 'wait', token: 'w4it', seconds: 20 },
         passkey,
         registerHref: '/signin/7f3c/register',

@@ -33,6 +33,8 @@ export const auditEvents = {
     'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
   registration_void: 'Five wrong codes ended the creation of an account.',
   account_unlocked: 'The guess counters of an account were cleared.',
+  letter_refused:
+    'The mail server of an account’s address refused a letter for good; `details.letter` is its kind.',
   profile_changed:
     'An account owner changed what the profile says; `details.fields` names the fields.',
   data_exported: 'An account owner downloaded what is kept about them.',

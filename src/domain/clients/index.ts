@@ -80,8 +80,14 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     /** Active clients whose pages have this origin, exactly. */
     listByWebOrigin: (origin: string): Promise<string[]> => store.listByWebOrigin(origin),
 
-    /** What the shop calls itself: its own clients that people log in to, the oldest first. */
-    listShopNames: (of: { except: string }): Promise<string[]> => store.listShopNames(of.except),
+    /** The shop's own clients that people log in to, the oldest first. */
+    listShops: (of: { except: string }): Promise<{ id: string; name: string }[]> =>
+      store.listShops(of.except),
+
+    /** What the shop calls itself: the names of those. */
+    async listShopNames(of: { except: string }): Promise<string[]> {
+      return [...new Set((await store.listShops(of.except)).map(({ name }) => name))];
+    },
 
     /** Why this draft may not be registered, one sentence a fault; empty when it may. */
     faultsOf: (draft: ClientDraft): string[] => draftFaults(draft, production),

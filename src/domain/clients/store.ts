@@ -71,18 +71,17 @@ export function clientsStore(db: Db) {
       return rows.map(({ id }) => id);
     },
 
-    async listShopNames(except: string): Promise<string[]> {
-      const rows = await db.client.findMany({
+    async listShops(except: string): Promise<{ id: string; name: string }[]> {
+      return db.client.findMany({
         where: {
           firstParty: true,
           status: 'active',
           id: { not: except },
           NOT: { redirectUris: { isEmpty: true } },
         },
-        select: { name: true },
+        select: { id: true, name: true },
         orderBy: [{ createdAt: 'asc' }, { id: 'asc' }],
       });
-      return [...new Set(rows.map(({ name }) => name))];
     },
 
     async setStatus(id: string, status: 'active' | 'disabled'): Promise<boolean> {

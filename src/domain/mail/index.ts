@@ -4,12 +4,13 @@
  * Promises: a letter is queued in the transaction of the fact itself, so neither goes out
  * without the other; whoever reads the queue's tables learns neither whom nor what it is about;
  * no address is kept in it but that of a closed account, sealed and for a few hours, because
- * there is nowhere left to look it up.
+ * there is nowhere left to look it up; an address that takes no letters is known by a blind index.
  */
 import { newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Db } from '../../platform/postgres.js';
 import { type Letter, parseLetter, readerOf, serializeLetter } from './letters.js';
+import { createRefusals } from './refusals.js';
 import { mailStore, SEND_LETTER } from './store.js';
 
 export type {
@@ -28,6 +29,7 @@ export type {
 } from './letters.js';
 
 export { FAREWELL_SECONDS } from './letters.js';
+export { causeOf, LETTERS_CAUSED_PER_HOUR } from './limits.js';
 
 /** The queue's name for the sending of a letter. */
 export const sendLetterTask = SEND_LETTER;
@@ -40,6 +42,8 @@ const KEY_PURPOSE = 'letter-key';
 export function createMail({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = mailStore(db);
   return {
+    ...createRefusals({ db, keyring }),
+
     /**
      * Queues a letter; call it in the transaction of what it tells about.
      *

@@ -1,4 +1,5 @@
 /** What people are written about, and what is told of it. */
+import type { Language } from '../../kernel/language.js';
 
 /** Why a sign-in that succeeded is worth a letter (OWASP ASVS 6.3.5). */
 export type Surprise = 'after_failures' | 'new_device' | 'new_network';
@@ -7,7 +8,11 @@ export type Surprise = 'after_failures' | 'new_device' | 'new_network';
 export type Circumstances = {
   readonly at: Date;
   /** The name of the application it happened in; the server's own host name without one. */
-  readonly shop?: string;
+  readonly shop?: string | undefined;
+  /** Its id, for its name and its looks. */
+  readonly clientId?: string | undefined;
+  /** What the page spoke on which it happened; the reader's own language comes before it. */
+  readonly language?: Language | undefined;
   /** "Firefox on Windows": our own words for a device, never what the device says of itself. */
   readonly device?: string;
   /** A network or a country, never a whole address. */

@@ -44,14 +44,18 @@ export { describeUserAgent, readDeviceLabel } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
 
-/** Letters that open an account, make a new one or move one, and passwords proposed under one link. */
+/**
+ * Letters that open an account, make a new one or move one, passwords proposed under one link,
+ * and letters that strangers cause.
+ */
 export type LimitedUse =
   | 'reset-letter'
   | 'reset-proposal'
   | 'registration-letter'
   | 'email-letter'
   | 'code-letter'
-  | 'code-letter-a-day';
+  | 'code-letter-a-day'
+  | 'letter-caused';
 
 export type Risk = ReturnType<typeof createRisk>;
 

@@ -49,6 +49,7 @@ export const activityKinds = [
   'email-confirmed',
   'sign-in-code-asked',
   'sign-in-code-void',
+  'letter-refused',
   'profile-changed',
   'data-exported',
 ] as const;
@@ -116,6 +117,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   address_confirmed: 'email-confirmed',
   sign_in_code_requested: 'sign-in-code-asked',
   sign_in_code_void: 'sign-in-code-void',
+  letter_refused: 'letter-refused',
   profile_changed: 'profile-changed',
   data_exported: 'data-exported',
 

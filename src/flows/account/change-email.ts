@@ -100,6 +100,7 @@ export function createChangeEmail(
             code: begun.code,
             at: clock.now(),
             device: visitor.deviceLabel,
+            language: visitor.language,
           });
         }
         return { kind: 'sent' };
@@ -139,7 +140,8 @@ export function createChangeEmail(
             ...about,
             details: { ...ended, distrusted, links, kept },
           });
-          const circumstances = { at: clock.now(), device: visitor.deviceLabel };
+          const { deviceLabel: device, language } = visitor;
+          const circumstances = { at: clock.now(), device, language };
           const { changeId: emailChangeId, undoToken } = applied;
           await mail.enqueue({
             kind: 'email_left',

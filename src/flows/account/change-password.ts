@@ -99,6 +99,7 @@ export function createChangePassword(parts: FlowParts & { readonly clock: Clock 
           accountId,
           at: parts.clock.now(),
           device: visitor.deviceLabel,
+          language: visitor.language,
         });
       });
     } catch (error) {

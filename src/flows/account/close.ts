@@ -46,6 +46,7 @@ export function createCloseAccount(parts: FlowParts & { readonly clock: Clock })
       const devices = await tx.risk.forgetAccount(accountId);
       await tx.attempts.forgetAccount(accountId);
       await tx.identity.forgetPerson(accountId);
+      await tx.mail.forgetRefusal(accountId);
       await tx.audit.record({
         event: 'account_closed',
         result: 'success',
@@ -55,8 +56,13 @@ export function createCloseAccount(parts: FlowParts & { readonly clock: Clock })
         details: { ...ended, credentials, devices },
       });
       // Where it goes has to stand in it: from here on nobody knows.
-      const [to, device] = [person?.email ?? email, visitor.deviceLabel];
-      await tx.mail.enqueue({ kind: 'account_closed', to, at: clock.now(), device });
+      await tx.mail.enqueue({
+        kind: 'account_closed',
+        to: person?.email ?? email,
+        at: clock.now(),
+        device: visitor.deviceLabel,
+        language: person?.profile.locale ?? visitor.language,
+      });
       return true;
     });
     if (closed) return 'closed';

@@ -8,17 +8,20 @@ export type AccountOverview = {
   readonly recoveryCodesLeft: number;
   readonly passkeys: number;
   readonly devices: number;
+  /** Since when the mail server of their address has refused letters. */
+  readonly mailRefusedAt: Date | undefined;
 };
 
 export type LookOver = (owner: Owner) => Promise<AccountOverview>;
 
 export function createLookOver({ domain }: Pick<FlowParts, 'domain'>): LookOver {
-  const { credentials, risk } = domain;
-  return async ({ accountId }) => ({
+  const { credentials, risk, mail } = domain;
+  return async ({ accountId, email }) => ({
     passwordChangedAt: await credentials.passwordChangedAt(accountId),
     secondFactorSince: await credentials.totpSince(accountId),
     recoveryCodesLeft: await credentials.remainingRecoveryCodes(accountId),
     passkeys: (await credentials.listPasskeys(accountId)).length,
     devices: (await risk.listDevices(accountId)).length,
+    mailRefusedAt: await mail.findRefusal(accountId, email),
   });
 }

@@ -46,7 +46,7 @@ export function createManagePasskeys(
   const write = (
     { mail }: Domain,
     { accountId }: Owner,
-    { deviceLabel: device }: Visitor,
+    { deviceLabel: device, language }: Visitor,
     { change, name }: { change: 'added' | 'removed'; name: string },
   ): Promise<void> =>
     mail.enqueue({
@@ -56,6 +56,7 @@ export function createManagePasskeys(
       accountId,
       at: parts.clock.now(),
       device,
+      language,
     });
 
   async function list({ credentials }: Domain, owner: Owner): Promise<ListedPasskey[]> {

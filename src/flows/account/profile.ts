@@ -76,13 +76,13 @@ export function createManageProfile(
         details: { fields: changed.join(' ') },
       });
       if (changed.includes('phone')) {
-        const device = visitor.deviceLabel;
         await mail.enqueue({
           kind: 'phone_changed',
           change: phones,
           accountId,
           at: clock.now(),
-          device,
+          device: visitor.deviceLabel,
+          language: visitor.language,
         });
       }
       return { kind: 'saved', changed };

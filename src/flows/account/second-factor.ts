@@ -74,9 +74,14 @@ export function createManageSecondFactor(
       subjectId: accountId,
       origin: visitor.origin,
     });
-    const device = visitor.deviceLabel;
-    const at = parts.clock.now();
-    await mail.enqueue({ kind: 'second_factor_changed', change, accountId, at, device });
+    await mail.enqueue({
+      kind: 'second_factor_changed',
+      change,
+      accountId,
+      at: parts.clock.now(),
+      device: visitor.deviceLabel,
+      language: visitor.language,
+    });
   }
 
   const beginWaiting = (tx: Domain, { workId, accountId, securityEpoch }: Owner) =>

@@ -68,7 +68,8 @@ export function createUndoEmailChange({
       origin: visitor.origin,
       details: { ...ended, devices, counters, passkeys, factorReset },
     });
-    const circumstances = { at: clock.now(), device: visitor.deviceLabel };
+    const { deviceLabel: device, language } = visitor;
+    const circumstances = { at: clock.now(), device, language };
     const link = await credentials.issueLink({ accountId, purpose: 'password_reset' });
     await mail.enqueue({
       kind: 'email_restored',

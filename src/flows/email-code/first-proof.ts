@@ -16,7 +16,7 @@ export async function startAfresh(
   { identity, credentials, grants, risk, audit, mail }: Domain,
   input: {
     readonly request: Pick<SignInRequest, 'clientId' | 'clientName'>;
-    readonly visitor: Pick<Visitor, 'origin' | 'deviceLabel'>;
+    readonly visitor: Pick<Visitor, 'origin' | 'deviceLabel' | 'language'>;
     readonly at: Date;
     readonly accountId: string;
     readonly securityEpoch: number;
@@ -45,7 +45,9 @@ export async function startAfresh(
     accountId,
     at: input.at,
     shop: input.request.clientName,
+    clientId: input.request.clientId,
     device: input.visitor.deviceLabel,
+    language: input.visitor.language,
   });
   return true;
 }

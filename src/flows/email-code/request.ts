@@ -116,7 +116,9 @@ export function createRequestEmailCode(
           code,
           at: clock.now(),
           shop: client.name,
+          clientId: client.id,
           device: visitor.deviceLabel,
+          language: visitor.language,
         });
         return { kind: 'sent', secret };
       });

@@ -97,6 +97,8 @@ export function createRequestRecovery(
           token,
           at: clock.now(),
           device: visitor.deviceLabel,
+          language: visitor.language,
+          clientId: client?.id,
           // "Your account" is no shop.
           ...(client && client.id !== ACCOUNT_CLIENT ? { shop: client.name } : {}),
         });

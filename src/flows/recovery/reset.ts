@@ -119,6 +119,8 @@ export function createResetPassword({
             accountId,
             at: clock.now(),
             device: visitor.deviceLabel,
+            language: visitor.language,
+            clientId,
           });
         });
       } catch (error) {

@@ -99,7 +99,9 @@ export function createRequestRegistration(
           code: begun.code,
           at: clock.now(),
           shop: client.name,
+          clientId: client.id,
           device: visitor.deviceLabel,
+          language: visitor.language,
         });
       });
       return { kind: 'sent' };

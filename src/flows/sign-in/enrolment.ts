@@ -58,7 +58,9 @@ export function createEnrolment(parts: SignInParts & { now: () => Date }) {
           accountId: account.id,
           at: parts.now(),
           shop: request.clientName,
+          clientId: request.clientId,
           device: visitor.deviceLabel,
+          language: visitor.language,
         });
         return { kind: 'show-recovery-codes', codes };
       }),

@@ -89,7 +89,9 @@ export async function finishSignIn(
       why,
       at: input.at,
       shop: request.clientName,
+      clientId: request.clientId,
       device: visitor.deviceLabel,
+      language: visitor.language,
     });
   }
   return {

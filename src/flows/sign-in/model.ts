@@ -3,6 +3,7 @@ import type { Origin } from '../../domain/audit/index.js';
 import type { RelyingParty } from '../../domain/credentials/index.js';
 import type { ChallengeMode } from '../../domain/risk/index.js';
 import type { Acr } from '../../domain/signin/index.js';
+import type { Language } from '../../kernel/language.js';
 import type { FlowParts } from '../domain.js';
 
 /** One interaction of one browser with one client's authorization request. */
@@ -22,6 +23,9 @@ export type Visitor = {
   readonly deviceTokens: readonly string[];
   /** "Firefox on Windows" */
   readonly deviceLabel: string;
+  /** What the page spoke; letters about what happened on it do so too, unless their reader has a
+   * language of their own. */
+  readonly language?: Language | undefined;
 };
 
 /** What the log-in page must ask for besides the password. */

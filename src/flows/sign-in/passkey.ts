@@ -77,7 +77,9 @@ export function createPasskeySignIn(
       accountId,
       at: parts.now(),
       shop: request.clientName,
+      clientId: request.clientId,
       device: visitor.deviceLabel,
+      language: visitor.language,
     });
   }
 

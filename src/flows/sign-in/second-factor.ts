@@ -69,7 +69,8 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
           : again;
       }
       await tx.attempts.prove(request.interactionId, judged.factor);
-      if (judged.factor === 'recovery-code') await tellOfRecoveryCode(tx, request, account.id);
+      if (judged.factor === 'recovery-code')
+        await tellOfRecoveryCode(tx, request, visitor, account.id);
       return advance(tx, request, visitor, account, earliest, {
         codeFailures: slot.failures,
         rememberDevice: input.remember,
@@ -88,6 +89,7 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
   async function tellOfRecoveryCode(
     { credentials, audit, mail }: Domain,
     request: SignInRequest,
+    visitor: Visitor,
     accountId: string,
   ): Promise<void> {
     const left = await credentials.remainingRecoveryCodes(accountId);
@@ -99,13 +101,14 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
       clientId: request.clientId,
       details: { left },
     });
-    const at = parts.now();
     await mail.enqueue({
       kind: 'recovery_code_used',
       accountId,
       left,
-      at,
+      at: parts.now(),
       shop: request.clientName,
+      clientId: request.clientId,
+      language: visitor.language,
     });
   }
 

@@ -91,7 +91,9 @@ export function createSteps(parts: SignInParts & { now: () => Date }) {
       accountId,
       at: parts.now(),
       shop: request.clientName,
+      clientId: request.clientId,
       device: visitor.deviceLabel,
+      language: visitor.language,
     });
   }
 

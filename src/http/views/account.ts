@@ -37,6 +37,8 @@ export function accountOverviewPage(
     readonly secondFactorSince: Date | undefined;
     readonly recoveryCodesLeft: number;
     readonly devices: number;
+    /** Since when their address has taken no letters. */
+    readonly mailRefusedAt?: Date | undefined;
   },
 ): string {
   return render('account/overview', props, {
@@ -45,6 +47,7 @@ export function accountOverviewPage(
     since: props.secondFactorSince,
     codesLeft: props.recoveryCodesLeft,
     devices: props.devices,
+    mailRefusedAt: props.mailRefusedAt,
   });
 }
 

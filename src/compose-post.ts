@@ -23,6 +23,7 @@ export function composePost(
       identity: domain.identity,
       registrations: domain.registrations,
       mailer: smtp ?? mailbox,
+      clock,
       render: createLetterWriter({
         print: printLetter,
         issuer,

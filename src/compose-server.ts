@@ -1,16 +1,15 @@
 /** The parts list, second half: the protocol host, pages and admin API on top of a core. */
 import type { Core, Settled } from './compose.js';
+import { composeOwnAccount } from './compose-account.js';
 import { composePost } from './compose-post.js';
 import { maskEmail } from './domain/identity/index.js';
-import { createManageApplications } from './flows/account/applications.js';
-import { createChangePassword } from './flows/account/change-password.js';
-import { createManageDevices } from './flows/account/devices.js';
-import { createLookOver } from './flows/account/overview.js';
+import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
-import { createManagePasskeys } from './flows/account/passkeys.js';
-import { createManageSecondFactor } from './flows/account/second-factor.js';
-import { createManageSessions } from './flows/account/sessions.js';
+import { createUndoEmailChange } from './flows/account/undo-email-change.js';
+import { createIsCallingOrigin } from './flows/account/web-origins.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
+import { createEnterEmailCode } from './flows/email-code/enter.js';
+import { createRequestEmailCode } from './flows/email-code/request.js';
 import { ACCOUNT_CLIENT } from './flows/ensure-account-client.js';
 import { createRequestRecovery } from './flows/recovery/request.js';
 import { createResetPassword } from './flows/recovery/reset.js';
@@ -18,19 +17,16 @@ import { createCompleteRegistration } from './flows/registration/complete.js';
 import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
-import { lookOf } from './http/brand.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
-import { pageOf } from './http/language.js';
+import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
-import { allowFormTarget } from './http/middleware/headers.js';
-import { errorPage, signedOutPage, signOutPage } from './http/views.js';
 import { startPurge } from './jobs/purge.js';
-import { createFindAccountToken } from './oidc/account-tokens.js';
+import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
-import { createHostPages, type PageRenderer } from './oidc/pages.js';
+import { createHostPages } from './oidc/pages.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -61,7 +57,7 @@ export async function composeServer(
     grants: domain.grants,
     identity: domain.identity,
     directory,
-    pages: createHostPages(pages),
+    pages: createHostPages(hostPages),
     keys: domain.keys,
     changes,
     clock,
@@ -99,14 +95,22 @@ export async function composeServer(
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const post = composePost(config, core, log);
+  // One way of doing each of these, on the pages and through the API.
+  const ownAccount = composeOwnAccount(config, core, {
+    letters: limits.letterRequests,
+    relyingParty,
+  });
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
+      domain.credentials.purgeEmailCodes,
       domain.credentials.purgePasskeyChallenges,
       domain.registrations.purgeRegistrations,
+      domain.identity.purgeEmailRequests,
+      domain.identity.purgeEmailChanges,
       flows.carryOutResets,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
@@ -126,7 +130,10 @@ export async function composeServer(
       answerConsent: flows.answerConsent,
       async describeAccount(accountId) {
         const person = await domain.identity.findPerson(accountId);
-        return person?.email ? maskEmail(person.email) : '';
+        return {
+          maskedEmail: person?.email ? maskEmail(person.email) : '',
+          locale: person?.profile.locale,
+        };
       },
       tokens,
       devices,
@@ -152,6 +159,20 @@ export async function composeServer(
       tokens,
       devices,
     },
+    emailCode: {
+      issuer: config.issuer,
+      interactions,
+      request: createRequestEmailCode({ ...guarded, letters: limits.letterRequests }),
+      enter: createEnterEmailCode({ ...guarded, drawQr: otpauthQr, relyingParty }),
+      tokens,
+      devices,
+    },
+    restoreEmail: {
+      issuer: config.issuer,
+      undo: createUndoEmailChange(owned),
+      tokens,
+      devices,
+    },
     account: {
       issuer: config.issuer,
       keyring: core.keyring,
@@ -160,17 +181,14 @@ export async function composeServer(
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
-      lookOver: createLookOver({ domain }),
-      changePassword: createChangePassword(owned),
-      manageDevices: createManageDevices(owned),
-      manageSessions: createManageSessions(owned),
-      manageApplications: createManageApplications(owned),
-      managePasskeys: createManagePasskeys({ ...owned, relyingParty }),
-      secondFactor: createManageSecondFactor({
-        ...owned,
-        issuerName: new URL(config.issuer).host,
-        drawQr: otpauthQr,
-      }),
+      ...ownAccount,
+    },
+    accountApi: {
+      issuer: config.issuer,
+      clock,
+      identifyCaller: createIdentifyCaller({ domain, findToken: createFindCallerToken(host) }),
+      isCallingOrigin: createIsCallingOrigin({ domain }),
+      ...ownAccount,
     },
     admin: { issuer: config.issuer, ...flows },
     health: {
@@ -205,31 +223,6 @@ export async function composeServer(
 export type Server = Awaited<ReturnType<typeof composeServer>>;
 
 const stateOf = (ctx: object) => (ctx as AppContext).state;
-
-/** The protocol host's pages, drawn by our views. */
-const pages: PageRenderer = {
-  error: (ctx, { title, message, error }) =>
-    errorPage({
-      status: ctx.status,
-      title,
-      message,
-      // Small print for the client's developers; the host has checked that it is no secret.
-      requestId: `${stateOf(ctx).requestId} (${error})`,
-      ...pageOf(ctx as unknown as AppContext),
-    }),
-  signOut(ctx, page) {
-    const state = ctx.oidc.session?.state as { postLogoutRedirectUri?: string } | undefined;
-    if (state?.postLogoutRedirectUri) {
-      allowFormTarget(ctx as unknown as AppContext, state.postLogoutRedirectUri);
-    }
-    return signOutPage({
-      ...page,
-      look: lookOf(page.brand),
-      ...pageOf(ctx as unknown as AppContext),
-    });
-  },
-  signedOut: (ctx, page) => signedOutPage({ ...page, ...pageOf(ctx as unknown as AppContext) }),
-};
 
 function demoLogins({ passwords }: DemoSecrets) {
   return {

@@ -10,6 +10,7 @@ import { createAudit } from './domain/audit/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
+  createEmailCodes,
   createFactorResets,
   createOneTimeLinks,
   createPasskeys,
@@ -20,12 +21,17 @@ import {
   type PasswordStrength,
 } from './domain/credentials/index.js';
 import { createGrants } from './domain/grants/index.js';
-import { createIdentity } from './domain/identity/index.js';
+import {
+  createEmailChanges,
+  createEmailRequests,
+  createIdentity,
+} from './domain/identity/index.js';
 import { createKeys } from './domain/keys/index.js';
 import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
 import { createRisk } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
+import { createAllowEmailCode } from './flows/allow-email-code.js';
 import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
@@ -36,6 +42,7 @@ import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
@@ -85,7 +92,11 @@ type DomainParts = {
 export function buildDomain(db: Db, parts: DomainParts): Domain {
   const { clock, keyring, hasher, strength, passwords, production } = parts;
   return {
-    identity: createIdentity({ db, keyring }),
+    identity: {
+      ...createIdentity({ db, keyring }),
+      ...createEmailRequests({ db, keyring }),
+      ...createEmailChanges({ db, keyring }),
+    },
     credentials: {
       ...createCredentials({ db, clock, hasher }),
       ...createPasswordPolicy({ db, hasher, strength, ...passwords }),
@@ -93,6 +104,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createRecoveryCodes({ db, clock, keyring }),
       ...createOneTimeLinks({ db }),
       ...createFactorResets({ db }),
+      ...createEmailCodes({ db, keyring }),
       ...createPasskeys({ db, clock, ceremonies: webAuthn }),
     },
     attempts: createAttempts({ db, keyring }),
@@ -166,6 +178,8 @@ export function composeCore(
     brandClient,
     recordTokenReuse: createRecordTokenReuse(given),
     allowSignUp: createAllowSignUp(given),
+    allowEmailCode: createAllowEmailCode(given),
+    grantScopes: createGrantScopes(given),
     issueClientSecret: createIssueClientSecret(given),
     createResourceServer: createCreateResourceServer(given),
     changeScopeDemand: createChangeScopeDemand(given),

@@ -88,7 +88,9 @@ describe('settings', () => {
   });
 
   test('whatever the configuration reads is in the table, and the other way round', () => {
-    const source = ['index.ts', 'passwords.ts'].map((file) => read(`src/config/${file}`)).join();
+    const source = ['index.ts', 'passwords.ts', 'profile.ts']
+      .map((file) => read(`src/config/${file}`))
+      .join();
     const named = new Set(source.match(/(?<=')[A-Z][A-Z_]{2,}[A-Z](?=')/g));
     const reserved = settings.filter(({ meaning }) => meaning.startsWith('Reserved'));
     const names = settings.map(({ name }) => name);

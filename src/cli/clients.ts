@@ -26,6 +26,7 @@ const create: Command = {
     { flag: '--native', meaning: 'An application on the user’s device' },
     { flag: '--first-party', meaning: 'The shop’s own: no consent page' },
     { flag: '--sign-up', meaning: 'Newcomers may create an account on its log-in page' },
+    { flag: '--email-code', meaning: 'Shoppers may sign in with a code by e-mail' },
     { flag: '--id-token-alg <alg>', meaning: idTokenAlgs.join(' or ') },
     { flag: '--jwks <file>', meaning: 'Public keys of a private_key_jwt client' },
     { flag: '--require-par', meaning: 'Only pushed authorization requests (RFC 9126)' },
@@ -50,6 +51,7 @@ const create: Command = {
         native: { type: 'boolean' },
         'first-party': { type: 'boolean' },
         'sign-up': { type: 'boolean' },
+        'email-code': { type: 'boolean' },
         'id-token-alg': { type: 'string' },
         jwks: { type: 'string' },
         'require-par': { type: 'boolean' },
@@ -74,6 +76,7 @@ const create: Command = {
       applicationType: values.native ? 'native' : 'web',
       firstParty: values['first-party'] ?? false,
       selfRegistration: values['sign-up'] ?? false,
+      emailCode: values['email-code'] ?? false,
       redirectUris,
       postLogoutRedirectUris: values['post-logout-redirect-uri'] ?? [],
       webOrigins: values['web-origin'] ?? [],
@@ -149,21 +152,25 @@ const list: Command = {
         after = page.length === 100 ? page[page.length - 1]?.id : undefined;
       } while (after);
       return done(
-        clients.map(({ id, name, status, authMethod, firstParty }) => ({
+        clients.map(({ id, name, status, authMethod, firstParty, ...client }) => ({
           client_id: id,
           name,
           status,
           authMethod,
           firstParty,
+          signUp: client.selfRegistration,
+          emailCode: client.emailCode,
         })),
         ...table(
-          ['ID', 'NAME', 'STATUS', 'AUTHENTICATION', 'FIRST PARTY'],
+          ['ID', 'NAME', 'STATUS', 'AUTHENTICATION', 'FIRST PARTY', 'SIGN-UP', 'E-MAIL CODE'],
           clients.map((client) => [
             client.id,
             client.name,
             client.status,
             client.authMethod,
             client.firstParty ? 'yes' : 'no',
+            client.selfRegistration ? 'on' : 'off',
+            client.emailCode ? 'on' : 'off',
           ]),
         ),
       );

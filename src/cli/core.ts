@@ -1,12 +1,13 @@
 /** The command line's view of the program: reads of the domain, and the flows it may start. */
-import type { AllowSignUp } from '../flows/allow-sign-up.js';
 import type { BrandClient } from '../flows/brand-client.js';
 import type { ChangeScopeDemand } from '../flows/change-scope-demand.js';
 import type { ChangeStatus } from '../flows/change-status.js';
 import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
 import type { Domain } from '../flows/domain.js';
+import type { GrantScopes } from '../flows/grant-scopes.js';
 import type { IssueClientSecret } from '../flows/issue-client-secret.js';
+import type { LogInPageSwitch } from '../flows/log-in-page-switch.js';
 import type { ResetSecondFactor } from '../flows/lost-factor/reset.js';
 import type { StopReset } from '../flows/lost-factor/stop.js';
 import type { RegisterClient } from '../flows/register-client.js';
@@ -27,7 +28,9 @@ export type CliCore = {
     readonly resetSecondFactor: ResetSecondFactor;
     readonly stopReset: StopReset;
     readonly registerClient: RegisterClient;
-    readonly allowSignUp: AllowSignUp;
+    readonly allowSignUp: LogInPageSwitch;
+    readonly allowEmailCode: LogInPageSwitch;
+    readonly grantScopes: GrantScopes;
     readonly issueClientSecret: IssueClientSecret;
     readonly createResourceServer: CreateResourceServer;
     readonly changeScopeDemand: ChangeScopeDemand;

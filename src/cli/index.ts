@@ -3,7 +3,8 @@
  * read, and presents the outcome for people or, with `--json`, for scripts.
  */
 import { brandCommand } from './client-brand.js';
-import { signUpCommand } from './client-sign-up.js';
+import { grantCommand } from './client-grant.js';
+import { switchCommands } from './client-switches.js';
 import { clientCommands } from './clients.js';
 import { type Command, UsageError } from './command.js';
 import type { CliCore } from './core.js';
@@ -24,7 +25,8 @@ const commands: readonly Command[] = [
   ...userCommands,
   ...clientCommands,
   brandCommand,
-  signUpCommand,
+  ...switchCommands,
+  grantCommand,
   ...resourceServerCommands,
   ...keyCommands,
 ];

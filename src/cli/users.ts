@@ -6,6 +6,7 @@ import { type Revocable, revocable } from '../flows/revoke-access.js';
 import { isId } from '../kernel/ids.js';
 import { type Command, done, failed, type Outcome, readArguments, UsageError } from './command.js';
 import type { CliCore } from './core.js';
+import { faultSentence } from './faults.js';
 
 const operator = { kind: 'operator' } as const;
 const WHO = 'one account: its id or its e-mail address';
@@ -74,7 +75,7 @@ const create: Command = {
         case 'name-taken':
           return failed('There is an account with that e-mail address already');
         case 'invalid':
-          return failed(result.faults.join('; '));
+          return failed(result.faults.map(faultSentence).join('; '));
         case 'created': {
           const { accountId } = result;
           return given === undefined

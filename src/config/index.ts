@@ -7,6 +7,7 @@ import type { KeyringEntry } from '../kernel/keyring.js';
 import { Secret } from '../kernel/secret.js';
 import { type MailSender, parseSender, parseSmtpUrl, senderFor } from './mail.js';
 import { type PasswordRules, readPasswordRules } from './passwords.js';
+import { type EditableField, readProfileFields } from './profile.js';
 import { createReader, type Environment, type Reader } from './reader.js';
 import { settings } from './settings.js';
 
@@ -38,6 +39,8 @@ export type Config = {
   readonly passwords: PasswordRules;
   /** How long a lost second factor stays after staff were told of it; 0 takes it away at once. */
   readonly factorResetHours: number;
+  /** What shoppers may change of their own profile. */
+  readonly profileFields: readonly EditableField[];
   /** `undefined` asks for the development mailbox. */
   readonly smtpUrl: Secret | undefined;
   readonly mailFrom: MailSender;
@@ -250,6 +253,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     cookieKeys,
     passwords: readPasswordRules(read),
     factorResetHours: read.integer('LATCHKEY_FACTOR_RESET_HOURS', { min: 0, max: 720 }, 24),
+    profileFields: readProfileFields(read),
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),

@@ -121,6 +121,12 @@ export const settings: readonly Setting[] = [
       '`off`, `on`, or the address of your own copy of the range service. With `on`, the first five characters of a new password’s SHA-1 are looked up at api.pwnedpasswords.com (k-anonymity); without an answer within a second the password is let through, and the log says so.',
   },
   {
+    name: 'LATCHKEY_PROFILE_FIELDS',
+    fallback: '`name,given_name,family_name,phone,locale`',
+    meaning:
+      'Comma list of what shoppers may change of their own profile, or `none`. What is not in it is shown to them and stays as it is.',
+  },
+  {
     name: 'SMTP_URL',
     fallback: 'none: the development mailbox; required in production',
     meaning:

@@ -24,8 +24,8 @@ export function createChangeAccountStatus({ transact }: FlowParts): ChangeStatus
   return async ({ administrator, id, status, reason, origin }) => {
     if (!mayAdminister(administrator, 'users:write')) return { kind: 'forbidden' };
     return transact(async ({ identity, grants, risk, audit }) => {
-      if (!(await identity.raiseSecurityEpoch(id))) return { kind: 'not-found' };
-      await identity.setStatus(id, status);
+      if (!(await identity.setStatus(id, status))) return { kind: 'not-found' };
+      await identity.raiseSecurityEpoch(id);
       const ended = await grants.endAccount(id, { sessions: true, tokens: true });
       await risk.revokeDevices(id);
       await audit.record({

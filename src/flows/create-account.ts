@@ -1,9 +1,13 @@
 /** An operator or the seed creates an account with a password. */
 import type { Role } from '../domain/access/index.js';
 import type { Actor, Origin } from '../domain/audit/index.js';
+import type { PasswordFault } from '../domain/credentials/index.js';
 import { isEmailAddress, type Profile } from '../domain/identity/index.js';
 import type { FlowParts } from './domain.js';
 import { shopNames } from './shop-names.js';
+
+/** Why there is no account of it. */
+export type AccountFault = PasswordFault | { readonly code: 'not-an-address' | 'not-staff' };
 
 export type CreateAccountResult =
   | {
@@ -12,7 +16,7 @@ export type CreateAccountResult =
       readonly totpSecret: string | undefined;
     }
   | { readonly kind: 'name-taken' }
-  | { readonly kind: 'invalid'; readonly faults: readonly string[] };
+  | { readonly kind: 'invalid'; readonly faults: readonly AccountFault[] };
 
 export type CreateAccount = (input: {
   readonly accountKind: 'shopper' | 'staff';
@@ -29,18 +33,17 @@ export type CreateAccount = (input: {
 
 export function createCreateAccount({ domain, transact }: FlowParts): CreateAccount {
   return async (input) => {
-    const faults: string[] = [];
-    if (!isEmailAddress(input.email)) faults.push('That is not an e-mail address');
-    if (input.roles.length > 0 && input.accountKind !== 'staff') {
-      faults.push('Only staff carry roles');
-    }
+    const faults: AccountFault[] = [];
+    if (!isEmailAddress(input.email)) faults.push({ code: 'not-an-address' });
+    // Only staff carry roles.
+    if (input.roles.length > 0 && input.accountKind !== 'staff') faults.push({ code: 'not-staff' });
     const { name } = input.profile;
     const weaknesses = await domain.credentials.assessPassword(input.password, {
       email: input.email,
       ...(name ? { name } : {}),
       shops: await shopNames(domain),
     });
-    faults.push(...weaknesses.map(({ message }) => message));
+    faults.push(...weaknesses);
     if (faults.length > 0) return { kind: 'invalid', faults };
 
     const hash = await domain.credentials.hashPassword(input.password);

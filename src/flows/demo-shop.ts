@@ -2,7 +2,13 @@
  * What the demo shop consists of, as data: the same names and addresses everywhere, the secrets
  * made by the seed. `demoFile` is what `demo.json` holds.
  */
-import { ADMIN_AUDIENCE, adminScopes, type ResourceServerDraft } from '../domain/access/index.js';
+import {
+  ACCOUNT_AUDIENCE,
+  ADMIN_AUDIENCE,
+  accountScopes,
+  adminScopes,
+  type ResourceServerDraft,
+} from '../domain/access/index.js';
 import type { BrandDraft } from '../domain/clients/index.js';
 import type { CreateAccount } from './create-account.js';
 import { demoBrand } from './demo-brand.js';
@@ -55,10 +61,12 @@ export const demoClients: readonly ClientRegistration[] = [
       redirectUris: ['http://localhost:4000/callback'],
       postLogoutRedirectUris: ['http://localhost:4000/'],
       selfRegistration: true,
+      emailCode: true,
       webOrigins: ['http://localhost:4000'],
       identityScopes: IDENTITY,
     },
-    grants: shopperGrants,
+    // For account pages of its own; a log-in that does not ask for them does not bring them.
+    grants: { ...shopperGrants, [ACCOUNT_AUDIENCE]: Object.keys(accountScopes) },
     audiences: [],
   },
   {
@@ -71,6 +79,7 @@ export const demoClients: readonly ClientRegistration[] = [
       redirectUris: ['http://localhost:4001/callback'],
       postLogoutRedirectUris: ['http://localhost:4001/'],
       selfRegistration: true,
+      emailCode: true,
       identityScopes: IDENTITY,
     },
     grants: shopperGrants,
@@ -204,7 +213,9 @@ export function demoFile(issuer: string, secrets: DemoSecrets): object {
     const registration = demoClients.find(({ client }) => client.id === id);
     const scopes = [
       ...(registration?.client.identityScopes ?? []),
-      ...Object.values(registration?.grants ?? {}).flat(),
+      ...Object.entries(registration?.grants ?? {})
+        // What a shop asks for at an ordinary log-in. Nobody hands that the keys to the account.
+        .flatMap(([indicator, names]) => (indicator === ACCOUNT_AUDIENCE ? [] : names)),
     ];
     const secret = secrets.clientSecrets[id];
     return [
@@ -232,6 +243,11 @@ export function demoFile(issuer: string, secrets: DemoSecrets): object {
     resources: {
       ...(orders ? { orders: resource(orders) } : {}),
       ...(catalog ? { catalog: resource(catalog) } : {}),
+      account: {
+        indicator: ACCOUNT_AUDIENCE,
+        scopes: Object.keys(accountScopes),
+        format: 'opaque',
+      },
       admin: { indicator: ADMIN_AUDIENCE, scopes: Object.keys(adminScopes), format: 'opaque' },
     },
     users: Object.fromEntries(

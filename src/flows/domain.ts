@@ -4,6 +4,7 @@ import type { Audit } from '../domain/audit/index.js';
 import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
+  EmailCodes,
   FactorResets,
   OneTimeLinks,
   Passkeys,
@@ -12,7 +13,7 @@ import type {
   Totp,
 } from '../domain/credentials/index.js';
 import type { Grants } from '../domain/grants/index.js';
-import type { Identity } from '../domain/identity/index.js';
+import type { EmailChanges, EmailRequests, Identity } from '../domain/identity/index.js';
 import type { Keys } from '../domain/keys/index.js';
 import type { Mail } from '../domain/mail/index.js';
 import type { Registrations } from '../domain/registrations/index.js';
@@ -20,13 +21,14 @@ import type { Risk } from '../domain/risk/index.js';
 import type { Attempts } from '../domain/signin/index.js';
 
 export type Domain = {
-  readonly identity: Identity;
+  readonly identity: Identity & EmailRequests & EmailChanges;
   readonly credentials: Credentials &
     PasswordPolicy &
     Totp &
     RecoveryCodes &
     OneTimeLinks &
     FactorResets &
+    EmailCodes &
     Passkeys;
   readonly attempts: Attempts;
   readonly registrations: Registrations;

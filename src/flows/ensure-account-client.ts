@@ -47,13 +47,14 @@ export function createEnsureAccountClient({
           accessTokenTtl: TOKEN_SECONDS,
           scopes,
         }));
+      const reworded = await access.describeScopes(server.id, accountScopes);
       const done = await clients.settle(accountClient(issuer));
       const { grants } = await access.rightsOf(ACCOUNT_CLIENT);
       const granted = grants.get(ACCOUNT_AUDIENCE);
       const names = scopes.map(({ name }) => name);
       const complete = granted?.size === names.length && names.every((name) => granted.has(name));
       if (!complete) await access.grantScopes(ACCOUNT_CLIENT, server.id, names);
-      if (done === 'unchanged' && complete) return;
+      if (done === 'unchanged' && complete && reworded === 0) return;
       await audit.record({
         event: 'account_client_settled',
         result: 'success',

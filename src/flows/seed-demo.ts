@@ -96,7 +96,7 @@ export function createSeedDemo(parts: {
     for (const [name, person] of Object.entries(demoPeople)) {
       const password = newBearerValue(120);
       const created = await createAccount({ ...person, password, actor: { kind: 'system' } });
-      if (created.kind === 'invalid') throw new Error(created.faults.join('; '));
+      if (created.kind === 'invalid') throw new Error(JSON.stringify(created));
       const secret =
         created.kind === 'created' ? created.totpSecret : await replaceProofs(person, password);
       if (secret) totpSecrets[name] = secret;

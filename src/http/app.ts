@@ -2,10 +2,13 @@
 import Koa from 'koa';
 import { AppError } from '../kernel/errors.js';
 import { type AccountParts, accountRoutes } from './account/routes.js';
+import { answerOtherOrigins } from './account-api/cors.js';
+import { type AccountApiParts, accountApiRoutes } from './account-api/routes.js';
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
 import type { AppMiddleware, RequestState } from './context.js';
+import { type EmailCodeParts, emailCodeRoutes } from './email-code.js';
 import { type HealthParts, healthRoutes } from './health.js';
 import { type HomeParts, homeRoutes } from './home.js';
 import { createInProcessFetch } from './in-process.js';
@@ -22,6 +25,7 @@ import { protocolRoutes } from './protocol.js';
 import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type RegistrationParts, registrationRoutes } from './registration.js';
 import { registrationLinkRoutes } from './registration-link.js';
+import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -36,7 +40,10 @@ export type AppParts = {
   readonly recovery: RecoveryParts;
   readonly lostFactor: LostFactorParts;
   readonly registration: RegistrationParts;
+  readonly emailCode: EmailCodeParts;
+  readonly restoreEmail: RestoreEmailParts;
   readonly account: AccountParts;
+  readonly accountApi: AccountApiParts;
   readonly admin: AdminParts;
   readonly health: HealthParts;
   readonly home: HomeParts;
@@ -61,6 +68,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   app.use(limitBodies());
   app.use(pinOrigin(parts.issuer, parts.trustedProxies));
   app.use(noteRoute);
+  app.use(answerOtherOrigins(parts.accountApi.isCallingOrigin));
   app.use(serveAssets());
   app.use(refuseOtherMethods);
   for (const router of [
@@ -72,11 +80,14 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     registrationRoutes(parts.registration),
     registrationLinkRoutes(parts.registration),
     lostFactorRoutes(parts.lostFactor),
+    emailCodeRoutes(parts.emailCode),
     recoveryRoutes(parts.recovery),
+    restoreEmailRoutes(parts.restoreEmail),
     accountRoutes(
       parts.account,
       createInProcessFetch(() => app.callback()),
     ),
+    accountApiRoutes(parts.accountApi),
     adminRoutes(parts.admin),
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
   ]) {

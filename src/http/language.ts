@@ -68,6 +68,20 @@ export function languageRoutes(issuer: string): Router<RequestState> {
   return router;
 }
 
+/**
+ * Takes the place of what was chosen at the foot of a page in this browser, if anything was, when
+ * somebody says in their profile what they want to read everywhere.
+ */
+export function followLanguage(
+  ctx: AppContext,
+  issuer: string,
+  language: string | undefined,
+): void {
+  if (!ctx.state.languageChosen) return;
+  if (isLanguage(language)) rememberLanguage(ctx, issuer, language);
+  else ctx.cookies.set(cookieName(issuer), null, { signed: false, path: '/', overwrite: true });
+}
+
 /** A year, for this browser; no secret, so it needs no signature. */
 export function rememberLanguage(ctx: AppContext, issuer: string, language: Language): void {
   ctx.cookies.set(cookieName(issuer), language, {

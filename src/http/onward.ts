@@ -5,7 +5,7 @@
  * read from what it drew, exactly as it draws it; anything else is left alone.
  */
 import type { AppContext } from './context.js';
-import { pageOf } from './language.js';
+import { hostPageOf } from './host-pages.js';
 import { continuePage } from './views.js';
 
 const PAGE =
@@ -36,7 +36,7 @@ export function drawOnwardForm(ctx: AppContext, policy: string): void {
       unescaped(value),
     ]),
   );
-  ctx.body = continuePage({ action, fields, ...pageOf(ctx) });
+  ctx.body = continuePage({ action, fields, ...hostPageOf(ctx) });
   // The host has allowed its inline script, which is gone.
   ctx.set('Content-Security-Policy', policy);
 }

@@ -5,6 +5,7 @@
  */
 import { AppError } from '../kernel/errors.js';
 import type { AppMiddleware } from './context.js';
+import type { HostContext } from './host-pages.js';
 import { type ClientAuthFailures, limitClientAuth } from './middleware/client-auth-limit.js';
 import { allowFormTarget } from './middleware/headers.js';
 import { drawOnwardForm } from './onward.js';
@@ -32,14 +33,6 @@ const CACHEABLE = new Set([
   '/.well-known/oauth-authorization-server',
   '/oauth2/jwks',
 ]);
-
-type HostContext = {
-  oidc?: {
-    params?: Record<string, unknown>;
-    session?: { state?: unknown };
-    entities?: { Interaction?: { params?: Record<string, unknown> } };
-  };
-};
 
 /**
  * @param host runs the protocol host's own middleware on the request

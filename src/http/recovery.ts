@@ -190,11 +190,9 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
       switch (result.kind) {
         case 'dead':
           return await showDead(ctx, state);
-        case 'refused': {
+        case 'refused':
           ctx.status = 422;
-          const reasons = result.faults.map(({ message }) => `${message}.`);
-          return await showForm(ctx, token, result, { kind: 'refused', reasons });
-        }
+          return await showForm(ctx, token, result, { kind: 'refused', faults: result.faults });
         case 'changed':
           cookie.write(ctx, { from: state.from, done: { client: result.clientId } });
           return send(ctx, DONE);

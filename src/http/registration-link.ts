@@ -71,11 +71,9 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
       const next = formField(ctx, 'new_password') ?? '';
       const result = await complete.submit({ token }, next, visitorOf(ctx, devices));
       switch (result.kind) {
-        case 'refused': {
+        case 'refused':
           ctx.status = 422;
-          const reasons = result.faults.map(({ message }) => `${message}.`);
-          return await showForm(ctx, token, result, { kind: 'refused', reasons });
-        }
+          return await showForm(ctx, token, result, { kind: 'refused', faults: result.faults });
         case 'created':
         case 'taken':
           cookies.writeLink(ctx, { done: { kind: result.kind, client: result.clientId } });

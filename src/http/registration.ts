@@ -220,11 +220,12 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
         const next = formField(ctx, 'new_password') ?? '';
         const result = await complete.submit(proof, next, visitorOf(ctx, devices), signIn);
         switch (result.kind) {
-          case 'refused': {
+          case 'refused':
             ctx.status = 422;
-            const reasons = result.faults.map(({ message }) => `${message}.`);
-            return showPassword(ctx, here, result.email, { kind: 'refused', reasons });
-          }
+            return showPassword(ctx, here, result.email, {
+              kind: 'refused',
+              faults: result.faults,
+            });
           case 'taken': {
             const way = { outcome: result.kind, signInHref: `/signin/${uid}` };
             ctx.body = registerDonePage({ ...frame(ctx, interaction), ...way });

@@ -1,14 +1,16 @@
 /** From the step a sign-in is at to the page, its status and its forms' addresses. */
+import { ACCOUNT_AUDIENCE } from '../domain/access/index.js';
 import type { Ask, SignInPage } from '../flows/sign-in/index.js';
 import { AppError } from '../kernel/errors.js';
 import type { Interaction } from '../oidc/interactions.js';
 import { brandOf } from './brand.js';
 import type { AppContext } from './context.js';
+import { emailCodePath } from './email-code-cookie.js';
 import { pageOf } from './language.js';
 import { allowPasskeys, allowWorkers } from './middleware/headers.js';
 import { recoveryPath } from './recovery-cookie.js';
 import { registerPath } from './registration-cookie.js';
-import { clockTime } from './views/when.js';
+import { minuteAfter } from './views/when.js';
 import {
   codePage,
   consentPage,
@@ -70,6 +72,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
         problem: page.problem,
         passkey,
         recoveryHref: recoveryPath(interaction.uid),
+        emailCodeHref: interaction.client.emailCode ? emailCodePath(interaction.uid) : undefined,
         registerHref: interaction.client.signUp ? registerPath(interaction.uid) : undefined,
         ...challengeFor(page.ask),
       });
@@ -81,7 +84,7 @@ export function showStep(ctx: AppContext, shown: Shown): void {
       ctx.body = lockedPage({
         ...frame,
         retryAfterSeconds: page.retryAfterSeconds,
-        opensAt: clockTime(page.retryAfterSeconds),
+        opensAt: minuteAfter(page.retryAfterSeconds),
         // A new password opens the lock of wrong passwords, not the one of wrong codes.
         recoveryHref: shown.step === 'login' ? recoveryPath(interaction.uid) : undefined,
         requestId: ctx.state.requestId,
@@ -159,7 +162,10 @@ export function showConsent(
     identity: question.identity
       .filter((scope) => scope !== 'offline_access')
       .map((scope) => ({ scope, labelKey: identityLabel(scope) })),
-    resources: question.resources,
+    resources: question.resources.map((resource) => ({
+      ...resource,
+      account: resource.indicator === ACCOUNT_AUDIENCE,
+    })),
     offline: question.identity.includes('offline_access'),
     ...pageOf(ctx),
   });

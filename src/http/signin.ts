@@ -6,6 +6,7 @@ import Router from '@koa/router';
 import type { AnswerConsent } from '../flows/answer-consent.js';
 import { ACCOUNT_CLIENT } from '../flows/ensure-account-client.js';
 import type { SignIn, SignInPage, SignInRequest } from '../flows/sign-in/index.js';
+import type { Language } from '../kernel/language.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
 import { type AppContext, originOf, type RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
@@ -21,8 +22,10 @@ export type SignInParts = {
   readonly interactions: Interactions;
   readonly signIn: SignIn;
   readonly answerConsent: AnswerConsent;
-  /** The e-mail address of an account, masked; for "signed in as". */
-  readonly describeAccount: (accountId: string) => Promise<string>;
+  /** For "signed in as": the e-mail address masked, and the language its owner speaks. */
+  readonly describeAccount: (
+    accountId: string,
+  ) => Promise<{ readonly maskedEmail: string; readonly locale: Language | undefined }>;
   readonly tokens: FormTokens;
   readonly devices: DeviceCookie;
 };
@@ -117,8 +120,9 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
     const interaction = await load(ctx);
     const { question } = interaction;
     if (question.kind === 'consent') {
-      const signedInAs = await parts.describeAccount(question.accountId);
-      return showConsent(ctx, interaction, question, tokens.issue(interaction.uid), signedInAs);
+      const { maskedEmail, locale } = await parts.describeAccount(question.accountId);
+      preferLanguage(ctx, interaction.client.uiLocales, locale);
+      return showConsent(ctx, interaction, question, tokens.issue(interaction.uid), maskedEmail);
     }
     const request = requestOf(interaction, question);
     const page = await signIn.look(request, visitorOf(ctx, devices));

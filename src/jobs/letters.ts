@@ -19,6 +19,12 @@ const reasons: Readonly<Record<Surprise, string>> = {
   new_network: 'It came from a place we have not seen with your account before.',
 };
 
+const means = {
+  password: 'your password',
+  passkey: 'your passkey',
+  email_code: 'a code by e-mail',
+} as const;
+
 const when = new Intl.DateTimeFormat('en-GB', {
   dateStyle: 'long',
   timeStyle: 'short',
@@ -48,12 +54,26 @@ export function createLetterWriter(parts: {
           ...common,
           subject: `New sign-in to your ${shop} account`,
           reasons: letter.why.map((reason) => reasons[reason]),
-          by: letter.by ?? 'password',
+          by: means[letter.by ?? 'password'],
+          byMail: letter.by === 'email_code',
+        });
+      case 'sign_in_code':
+        return parts.print('sign-in-code', {
+          ...common,
+          subject: `Your code to sign in at ${shop}`,
+          code: `${letter.code.slice(0, 3)} ${letter.code.slice(3)}`,
+        });
+      case 'address_confirmed':
+        return parts.print('address-confirmed', {
+          ...common,
+          subject: `Your e-mail address for ${shop} is confirmed`,
+          link: `${parts.issuer}/recovery`,
         });
       case 'sign_in_void':
         return parts.print('sign-in-void', {
           ...common,
           subject: `A sign-in to your ${shop} account was stopped`,
+          byMail: letter.by === 'email_code',
         });
       case 'second_factor_changed':
         return parts.print('second-factor-changed', {
@@ -101,6 +121,21 @@ export function createLetterWriter(parts: {
           ...common,
           subject: `Your ${shop} password was changed`,
         });
+      case 'phone_changed':
+        return parts.print('phone-changed', {
+          ...common,
+          subject: {
+            added: `A phone number was added to your ${shop} account`,
+            changed: `The phone number of your ${shop} account was changed`,
+            removed: `The phone number of your ${shop} account was removed`,
+          }[letter.change],
+          change: letter.change,
+        });
+      case 'account_closed':
+        return parts.print('account-closed', {
+          ...common,
+          subject: `Your ${shop} account is closed`,
+        });
       case 'password_reset':
         return parts.print('password-reset', {
           ...common,
@@ -122,6 +157,39 @@ export function createLetterWriter(parts: {
           ...common,
           subject: `You already have an account at ${shop}`,
           link: `${parts.issuer}/recovery`,
+        });
+      case 'email_code':
+        return parts.print('email-code', {
+          ...common,
+          subject: `Confirm your new e-mail address for ${shop}`,
+          code: `${letter.code.slice(0, 3)} ${letter.code.slice(3)}`,
+        });
+      case 'email_wanted':
+        return parts.print('email-wanted', {
+          ...common,
+          subject: `Your e-mail address is in use at ${shop}`,
+        });
+      case 'email_left':
+        return parts.print('email-left', {
+          ...common,
+          subject: `The e-mail address of your ${shop} account was changed`,
+          link: letter.token && `${parts.issuer}/restore-email/${letter.token}`,
+        });
+      case 'email_changed':
+        return parts.print('email-changed', {
+          ...common,
+          subject: `This is the e-mail address of your ${shop} account now`,
+        });
+      case 'email_restored':
+        return parts.print('email-restored', {
+          ...common,
+          subject: `The e-mail address of your ${shop} account is back`,
+          link: `${parts.issuer}/recovery/${letter.token}`,
+        });
+      case 'email_undone':
+        return parts.print('email-undone', {
+          ...common,
+          subject: `A change of e-mail address at ${shop} was undone`,
         });
     }
   };

@@ -19,6 +19,11 @@ const table = {
     log: 'info',
   },
   unauthenticated: { status: 401, title: 'A valid access token is required', log: 'info' },
+  insufficient_user_authentication: {
+    status: 401,
+    title: 'This needs a stronger or more recent log-in',
+    log: 'info',
+  },
   forbidden: { status: 403, title: 'You may not do that', log: 'info' },
   insufficient_scope: {
     status: 403,
@@ -32,6 +37,7 @@ const table = {
   },
   not_found: { status: 404, title: 'There is nothing here', log: 'info' },
   method_not_allowed: { status: 405, title: 'That method is not supported here', log: 'info' },
+  conflict: { status: 409, title: 'This does not fit how things are now', log: 'info' },
   payload_too_large: { status: 413, title: 'The request body is too large', log: 'info' },
   unsupported_media_type: {
     status: 415,
@@ -44,6 +50,7 @@ const table = {
     log: 'warn',
   },
   validation_failed: { status: 422, title: 'Some fields are not valid', log: 'info' },
+  too_many_tries: { status: 429, title: 'Too many tries; wait before the next one', log: 'info' },
   internal: { status: 500, title: 'Something went wrong on our side', log: 'error' },
   store_unavailable: {
     status: 503,
@@ -66,26 +73,44 @@ export type ErrorCode = keyof typeof table;
 export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = table;
 
 /** One thing wrong with one field of a request body (RFC 6901 pointer). */
-export type FieldFault = { readonly pointer: string; readonly message: string };
+export type FieldFault = {
+  readonly pointer: string;
+  readonly message: string;
+  /** Which one it is, for programs that have words of their own. */
+  readonly code?: string;
+};
 
 /**
  * A promise the software could not keep, or a request it refuses before any use case ran.
- * `detail` may be shown to the caller; `cause` is for the log alone.
+ * `detail` may be shown to the caller, `reason` tells a program which of several cases it is;
+ * `cause` is for the log alone.
  */
 export class AppError extends Error {
   readonly code: ErrorCode;
   readonly detail: string | undefined;
+  readonly reason: string | undefined;
   readonly fields: readonly FieldFault[];
+  /** When trying again may be of use; the table's, unless it is known better. */
+  readonly retryAfterSeconds: number | undefined;
 
   constructor(
     code: ErrorCode,
-    options: { detail?: string; cause?: unknown; fields?: readonly FieldFault[] } = {},
+    options: {
+      detail?: string;
+      reason?: string;
+      cause?: unknown;
+      fields?: readonly FieldFault[];
+      retryAfterSeconds?: number;
+    } = {},
   ) {
     super(options.detail ?? table[code].title, { cause: options.cause });
     this.name = 'AppError';
     this.code = code;
     this.detail = options.detail;
+    this.reason = options.reason;
     this.fields = options.fields ?? [];
+    const row: ErrorRow = table[code];
+    this.retryAfterSeconds = options.retryAfterSeconds ?? row.retryAfterSeconds;
   }
 
   get row(): ErrorRow {

@@ -20,6 +20,19 @@ export function networkOf(address: string, granularity: Granularity): string {
   return `${bytes.length === 4 ? 'v4' : 'v6'}:${head}/${bits}`;
 }
 
+/**
+ * The neighbourhood of an address as people write it, for the eyes of its owner: `203.0.113.0/24`
+ * or `2001:db8:7::/48`. Nothing for what is no address.
+ */
+export function nameNetwork(address: string): string | undefined {
+  const bytes = bytesOf(address);
+  if (!bytes) return undefined;
+  if (bytes.length === 4) return `${bytes.slice(0, 3).join('.')}.0/24`;
+  const groups = [0, 2, 4].map((at) => ((bytes[at] ?? 0) << 8) | (bytes[at + 1] ?? 0));
+  while (groups.length > 0 && groups.at(-1) === 0) groups.pop();
+  return `${groups.map((group) => group.toString(16)).join(':')}::/48`;
+}
+
 function bytesOf(address: string): number[] | undefined {
   if (isIPv4(address)) return address.split('.').map(Number);
   // A zone (`fe80::1%eth0`) names an interface of this machine, not a network.

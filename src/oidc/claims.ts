@@ -6,7 +6,7 @@ import { guarded } from './errors.js';
 export const claimsByScope = {
   // What happened at log-in belongs to every ID token (RFC 8176, RFC 9470).
   openid: ['sub', 'acr', 'amr', 'auth_time'],
-  profile: ['name', 'given_name', 'family_name'],
+  profile: ['name', 'given_name', 'family_name', 'locale'],
   email: ['email', 'email_verified'],
   phone: ['phone_number'],
   sid: null,
@@ -29,13 +29,14 @@ export function createFindAccount(
       kind: account.kind,
       async claims() {
         const person = await guarded(() => identity.findPerson(sub));
-        const { name, givenName, familyName, phone } = person?.profile ?? {};
+        const { name, givenName, familyName, phone, locale } = person?.profile ?? {};
         return {
           sub,
           ...(person?.email ? { email: person.email, email_verified: person.emailVerified } : {}),
           ...(name ? { name } : {}),
           ...(givenName ? { given_name: givenName } : {}),
           ...(familyName ? { family_name: familyName } : {}),
+          ...(locale ? { locale } : {}),
           ...(phone ? { phone_number: phone } : {}),
         };
       },

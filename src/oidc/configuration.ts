@@ -9,6 +9,7 @@ import { identityScopes } from '../domain/access/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
+import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, createFindAccount } from './claims.js';
@@ -48,6 +49,8 @@ export type ConfigurationParts = {
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
+/** How a DPoP proof may be signed. */
+export const PROOF_SIGNATURES = SIGNATURES;
 
 export function createConfiguration(parts: ConfigurationParts): Configuration {
   const { directory, pages } = parts;
@@ -82,9 +85,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       long: { ...cookie, path: '/' },
       short: { ...cookie },
     },
+    discovery: { ui_locales_supported: [...LANGUAGES] },
     enabledJWA: {
       clientAuthSigningAlgValues: [...SIGNATURES],
-      dPoPSigningAlgValues: [...SIGNATURES],
+      dPoPSigningAlgValues: [...PROOF_SIGNATURES],
       idTokenSigningAlgValues: ['ES256', 'RS256'],
     },
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },

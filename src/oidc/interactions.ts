@@ -24,6 +24,8 @@ export type InteractionClient = {
   readonly uiLocales?: string | undefined;
   /** Newcomers may create an account on its log-in page. */
   readonly signUp: boolean;
+  /** Shoppers may sign in with a code by e-mail. */
+  readonly emailCode: boolean;
 };
 
 /** One question to one browser. */
@@ -237,6 +239,7 @@ function describe(found: object): InteractionClient {
     policyUri: client.policyUri ?? undefined,
     tosUri: client.tosUri ?? undefined,
     signUp: client.selfRegistration,
+    emailCode: client.emailCode,
     brand,
   };
 }

@@ -1,14 +1,24 @@
 /**
  * The pages oidc-provider would otherwise draw itself, with fonts from elsewhere: errors, the
- * log-out question and its answer. What they look like is the caller's business.
+ * log-out question and its answer. What they look like and say is the caller's business.
  */
 import type { KoaContextWithOIDC } from 'oidc-provider';
 import type { Brand } from '../domain/clients/index.js';
 import { factsOf, type HostClient } from './clients.js';
 
+/** Why somebody cannot go on, as far as it makes a difference to them. */
+export type HostFault =
+  | 'no_way_back'
+  | 'unknown_application'
+  | 'cancelled'
+  | 'unavailable'
+  | 'failed'
+  | 'expired'
+  | 'not_acceptable';
+
 /** The drawing, handed in by whoever owns the views. */
 export type PageRenderer = {
-  error(ctx: KoaContextWithOIDC, page: { title: string; message: string; error: string }): string;
+  error(ctx: KoaContextWithOIDC, page: { fault: HostFault; error: string }): string;
   signOut(
     ctx: KoaContextWithOIDC,
     page: {
@@ -33,41 +43,14 @@ export type HostPages = {
   signedOut(ctx: KoaContextWithOIDC): void;
 };
 
-// What people read instead of a code. The client's developers find the code in `error`.
-const WORDS: Readonly<Record<string, { title: string; message: string }>> = {
-  invalid_redirect_uri: {
-    title: 'This link does not lead back to the shop',
-    message:
-      'The shop sent us an address to return to that it has not registered. Nothing happened to your account; please tell the shop.',
-  },
-  invalid_client: {
-    title: 'We do not know this application',
-    message: 'The application that sent you here is not registered, or is switched off.',
-  },
-  access_denied: {
-    title: 'The sign-in was cancelled',
-    message: 'You can close this page or go back to the shop.',
-  },
-  temporarily_unavailable: {
-    title: 'We will be back in a moment',
-    message: 'The sign-in cannot reach its database just now. Please try again in a few seconds.',
-  },
-  server_error: {
-    title: 'Something went wrong on our side',
-    message: 'Nothing happened to your account. Please go back to the shop and try again.',
-  },
-};
-
-const EXPIRED = {
-  title: 'This sign-in has expired',
-  message:
-    'Too much time has passed, or it was finished already. Please go back to the shop and start again.',
-};
-
-const INVALID = {
-  title: 'This sign-in request is not valid',
-  message: 'The shop sent you here with a request we cannot accept. Please go back and try again.',
-};
+// People read this; the client's developers find the code itself in `error`.
+const FAULTS: ReadonlyMap<string, HostFault> = new Map([
+  ['invalid_redirect_uri', 'no_way_back'],
+  ['invalid_client', 'unknown_application'],
+  ['access_denied', 'cancelled'],
+  ['temporarily_unavailable', 'unavailable'],
+  ['server_error', 'failed'],
+]);
 
 export function createHostPages(render: PageRenderer): HostPages {
   const nameOf = (client: HostClient | undefined) => client && factsOf(client).client.name;
@@ -75,14 +58,14 @@ export function createHostPages(render: PageRenderer): HostPages {
     error(ctx, out) {
       const expired =
         /session (not found|id cookie)|authorization request has expired|logout details/;
-      const words =
-        WORDS[out.error] ??
+      const fault =
+        FAULTS.get(out.error) ??
         (out.error === 'invalid_request' && expired.test(out.error_description ?? '')
-          ? EXPIRED
-          : INVALID);
+          ? 'expired'
+          : 'not_acceptable');
       const detail = out.error_description ? `${out.error}: ${out.error_description}` : out.error;
       ctx.type = 'html';
-      ctx.body = render.error(ctx, { ...words, error: detail });
+      ctx.body = render.error(ctx, { fault, error: detail });
     },
     signOut(ctx, form) {
       ctx.type = 'html';

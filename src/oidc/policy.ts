@@ -56,6 +56,13 @@ export function createInteractionPolicy(directory: Directory): ReturnType<typeof
       },
     ),
   );
+  // The session was alive a moment ago, and its account is closed or disabled since. The host
+  // would go on without a grant and fall over it.
+  login?.checks.add(
+    new Check('account', 'there is no such account any more', 'login_required', ({ oidc }) =>
+      oidc.session?.accountId && !oidc.account ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+    ),
+  );
   // First-party applications on the device have just shown a log-in page of this server; asking
   // again protects nobody. Others are asked each time (RFC 8252 section 8.6).
   const consent = policy.get('consent');

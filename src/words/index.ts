@@ -6,7 +6,13 @@ import { IntlMessageFormat } from 'intl-messageformat';
 import { LANGUAGES, type Language } from '../kernel/language.js';
 import { textOf } from './catalogue.js';
 
-export type Values = Readonly<Record<string, string | number | Date>>;
+export type Values = Readonly<Record<string, string | number | Date | undefined>>;
+
+/** Names are the same in every language; the words around them are not. */
+export type DeviceNames = {
+  readonly browser: string | undefined;
+  readonly system: string | undefined;
+};
 
 type Filling = Values[string] | ((chunks: readonly unknown[]) => string);
 
@@ -18,8 +24,13 @@ export type Words = {
   readonly languages: readonly { readonly tag: Language; readonly name: string }[];
   /** Plain text: a template escapes it like any other value. Tags of the message are dropped. */
   t(key: string, values?: Values): string;
-  /** HTML: the message's own tags stay, every value is escaped. */
-  html(key: string, values?: Values): string;
+  /**
+   * HTML: the message's own tags stay, every value is escaped. `<a>` leads to `href`, which must
+   * be an address of ours; without one its words stand there plain.
+   */
+  html(key: string, values?: Values & { readonly href?: string | undefined }): string;
+  /** "Firefox on Windows", from the names of the two as far as they are known. */
+  device(names: DeviceNames): string;
   /** "22 November 2026" as a `time` element. */
   day(date: Date): string;
   /** "22 November 2026 at 09:12 UTC" as a `time` element. */
@@ -66,12 +77,16 @@ const RIGHT_TO_LEFT: ReadonlySet<string> = new Set(['ar', 'fa', 'he', 'ur']);
 /** The tags a message may hold; each stands for itself. */
 const TAGS = ['bdi', 'strong', 'em', 'code', 'kbd'] as const;
 
-const bare = Object.fromEntries(
-  TAGS.map((tag) => [tag, (chunks: readonly unknown[]) => chunks.join('')]),
-);
+const plain = (chunks: readonly unknown[]) => chunks.join('');
+const bare = Object.fromEntries([...TAGS, 'a'].map((tag) => [tag, plain]));
 const marked = Object.fromEntries(
   TAGS.map((tag) => [tag, (chunks: readonly unknown[]) => `<${tag}>${chunks.join('')}</${tag}>`]),
 );
+
+const anchor = (href: Values[string]) =>
+  typeof href === 'string'
+    ? (chunks: readonly unknown[]) => `<a href="${escapeHtml(href)}">${chunks.join('')}</a>`
+    : plain;
 
 const ENTITIES: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -118,12 +133,20 @@ function speak(language: Language): Words {
       `<time datetime="${date.toISOString()}">${escapeHtml(words.format(date))}</time>`;
   };
 
+  const t = (key: string, values: Values = {}) => format(key, { ...values, ...bare });
+
   return {
     language,
     direction: RIGHT_TO_LEFT.has(language) ? 'rtl' : 'ltr',
     languages,
-    t: (key, values = {}) => format(key, { ...values, ...bare }),
-    html: (key, values = {}) => format(key, { ...escaped(values), ...marked }),
+    t,
+    device({ browser, system }) {
+      if (browser && system) return t('page.device', { browser, system });
+      if (system) return t('page.device-of-system', { system });
+      return browser ?? t('page.device-unknown');
+    },
+    html: (key, values = {}) =>
+      format(key, { ...escaped(values), ...marked, a: anchor(values.href) }),
     day: moment('day'),
     minute: moment('minute'),
   };

@@ -54,6 +54,8 @@ const COMMANDS = [
   'clients list',
   'clients secret',
   'clients brand',
+  'clients sign-up',
+  'clients email-code',
   'clients disable',
   'clients enable',
   'resource-servers create',
@@ -345,9 +347,16 @@ describe('clients list', () => {
       status: 'active',
       authMethod: 'none',
       firstParty: true,
+      signUp: true,
+      emailCode: true,
     });
+    expect(shown).toContainEqual(
+      expect.objectContaining({ client_id: 'demo-orders-api', signUp: false, emailCode: false }),
+    );
     const { lines } = await latchkey('clients', 'list');
-    expect(lines[0]).toMatch(/^ID +NAME +STATUS +AUTHENTICATION +FIRST PARTY$/);
+    expect(lines[0]).toMatch(
+      /^ID +NAME +STATUS +AUTHENTICATION +FIRST PARTY +SIGN-UP +E-MAIL CODE$/,
+    );
     expect(lines).toHaveLength(shown.length + 1);
   });
 

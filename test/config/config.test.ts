@@ -187,6 +187,16 @@ describe('a bad value is refused by name', () => {
     expect(faultsOf({ SOMETHING_ELSE: '1', PATH: '/bin' })).toEqual([]);
   });
 
+  it('when a field of the profile is none', () => {
+    expect(faultsOf({ LATCHKEY_PROFILE_FIELDS: 'name,shoe_size' })).toEqual([
+      'LATCHKEY_PROFILE_FIELDS must be "none" or a list of name, given_name, family_name, phone, locale, not "shoe_size"',
+    ]);
+    expect(loadConfig({ LATCHKEY_PROFILE_FIELDS: 'phone, name' }).profileFields).toEqual([
+      'name',
+      'phone',
+    ]);
+  });
+
   it('when TLS is served under an http issuer', () => {
     const env = { LATCHKEY_TLS_CERT: 'c.pem', LATCHKEY_TLS_KEY: 'k.pem' };
     expect(faultsOf(env)).toEqual(['LATCHKEY_ISSUER must be https where LATCHKEY_TLS_CERT is set']);

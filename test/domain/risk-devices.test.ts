@@ -1,7 +1,12 @@
 /** Devices and networks that an account is known to be used from. */
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createRisk, describeUserAgent, trustsSecondFactor } from '../../src/domain/risk/index.js';
+import {
+  createRisk,
+  describeUserAgent,
+  readDeviceLabel,
+  trustsSecondFactor,
+} from '../../src/domain/risk/index.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { digest, newId } from '../../src/kernel/ids.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
@@ -133,6 +138,20 @@ describe('devices', () => {
   ])('a device is called %s, in our words and not in those of its header', (label, userAgent) => {
     const sent = userAgent === undefined ? undefined : `Mozilla/5.0 ${userAgent}`;
     expect(describeUserAgent(sent)).toBe(label);
+  });
+
+  test.each([
+    ['Firefox on Windows', 'Firefox', 'Windows'],
+    ['Samsung Internet on Android', 'Samsung Internet', 'Android'],
+    ['A browser on Linux', undefined, 'Linux'],
+    ['Chromium', 'Chromium', undefined],
+    ['An unknown browser', undefined, undefined],
+    ['Chrome on <script>', 'Chrome', undefined],
+    ['visit evil.example on Windows', undefined, 'Windows'],
+    ['', undefined, undefined],
+  ])('the names in "%s" can be told in any language, and nothing else', (label, ...names) => {
+    const { browser, system } = readDeviceLabel(label);
+    expect([browser, system]).toEqual(names);
   });
 });
 

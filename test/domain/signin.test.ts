@@ -65,6 +65,41 @@ const table: readonly (readonly [string, Situation, Step])[] = [
   ],
   ['a shopper with a password is in', { ...shopper, ...proven('password') }, oneFactor],
   [
+    'a code by e-mail is one factor, and no password',
+    { ...shopper, ...proven('email-code') },
+    { ...oneFactor, amr: ['otp'] },
+  ],
+  [
+    'a code by e-mail does not spare the one from the app',
+    { ...shopper, ...app, ...proven('email-code') },
+    asksCode,
+  ],
+  [
+    'nor is it a second factor beside the password',
+    { ...shopper, ...app, ...twoAsked, ...proven('password', 'email-code') },
+    asksCode,
+  ],
+  [
+    'a code by e-mail and one from the app are two factors, each of them once',
+    { ...shopper, ...app, ...twoAsked, ...proven('email-code', 'totp') },
+    { ...twoFactors, amr: ['otp', 'mfa'] },
+  ],
+  [
+    'a remembered device spares the app after a code by e-mail as after a password',
+    { ...shopper, ...app, deviceRemembered: true, ...proven('email-code') },
+    { ...oneFactor, amr: ['otp'] },
+  ],
+  [
+    'a code by e-mail is not phishing-resistant',
+    { ...shopper, ...passkey, ...phrAsked, ...proven('email-code') },
+    { kind: 'passkey' },
+  ],
+  [
+    'staff do not get in with a code by e-mail',
+    { ...staff, ...proven('email-code') },
+    { kind: 'unreachable', requiredAcr: ACR_TWO_FACTORS },
+  ],
+  [
     'a shopper with an app is asked for a code',
     { ...shopper, ...app, ...proven('password') },
     asksCode,

@@ -4,10 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ownerAt } from '../support/account.js';
+import { askForCode, awaitCode, moveTo } from '../support/email-change.js';
 import {
   authorizeUrl,
   CATALOG,
   freshCode,
+  newShopper,
   ORDERS,
   openDatabase,
   post,
@@ -18,10 +21,13 @@ import {
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, follow, openBrowser, submitLogin } from '../support/shopper.js';
+import { openPeople, sendForm } from '../support/sign-in.js';
 
 let server: TestServer;
 /** What must be nowhere, by what it is. */
 const precious = new Map<string, string>();
+/** Six digits are found by chance in any haystack, so codes are looked for in ways of their own. */
+const codes: string[] = [];
 let columns: string[];
 let dump: string;
 
@@ -66,8 +72,8 @@ async function liveADay() {
   keepCookies('a shopper', first.browser);
   const pending = await freshCode(server, { scope: 'openid email' }, { browser: first.browser });
   keep('a code', pending.code);
-  const own = await freshCode(server, { scope: 'openid email' }, { browser: first.browser });
-  const userinfo = await post(server, '/oauth2/token', redemption(own.code));
+  const named = await freshCode(server, { scope: 'openid email' }, { browser: first.browser });
+  const userinfo = await post(server, '/oauth2/token', redemption(named.code));
   await fetch(`${server.issuer}/oauth2/userinfo`, {
     headers: { authorization: `Bearer ${userinfo.json.access_token}` },
   });
@@ -80,6 +86,27 @@ async function liveADay() {
   const enrolling = '/account/authenticators/app';
   const app = await follow(first.browser, server, await first.browser.get(enrolling));
   keep('a key that was shown', app.body.match(/data-copy="([A-Z2-7]{32})"/)?.[1]);
+
+  const profile = await follow(first.browser, server, await first.browser.get('/account/profile'));
+  const said = { name: 'Wilhelmine Sauerampfer', family_name: 'Sauerampfer' };
+  await sendForm(first.browser, profile, 'name', said);
+  const phone = await follow(
+    first.browser,
+    server,
+    await first.browser.get('/account/profile/phone'),
+  );
+  await sendForm(first.browser, phone, 'phone', { phone: '+441632960961' });
+  keep('a name that was saved', 'Sauerampfer');
+  keep('a phone number', '441632960961');
+
+  // Somebody leaves, and the last letter to them has to know where it goes.
+  const leaver = await newShopper(server);
+  const leaving = openBrowser(server);
+  const own = await follow(leaving, server, await leaving.get('/account/close'));
+  const question = await follow(leaving, server, await submitLogin(leaving, own, leaver));
+  const closed = await sendForm(leaving, question, 'email', { email: leaver.email });
+  expect(closed.location).toBe('/account/closed');
+  keep('the address of somebody who left', leaver.email);
 
   // Half way through: the password is right, the next page was never opened.
   const undecided = openBrowser(server);
@@ -139,6 +166,8 @@ async function liveADay() {
   await fetch(`${server.issuer}/oauth2/authorize?client_id=${encodeURIComponent(hint)}`);
   await fetch(`${server.issuer}/nothing/${encodeURIComponent(hint)}`);
 
+  await moveHouse();
+
   for (const [key, client] of Object.entries(demo.clients)) {
     if (client.client_secret) keep(`the secret of ${key}`, client.client_secret);
   }
@@ -155,12 +184,35 @@ async function liveADay() {
   for (const key of (server.env.LATCHKEY_COOKIE_KEYS ?? '').split(',')) keep('a cookie key', key);
 }
 
+/** Somebody has changed their address, can still undo it, and is about to change it again. */
+async function moveHouse() {
+  const people = await openPeople(server);
+  try {
+    const mara = await people.add({ email: 'mara.holloway@private.example' });
+    const owner = ownerAt(server, people, openBrowser(server), mara);
+    const next = 'mara.tansley@private.example';
+    const link = await moveTo(server, owner, next);
+    keep('a way back to an address', link.split('/').at(-1));
+    const wanted = 'mara.wexcombe@private.example';
+    await askForCode(ownerAt(server, people, owner.browser, { ...mara, email: next }), wanted);
+    codes.push(await awaitCode(server, next), await awaitCode(server, wanted));
+    for (const address of [mara.email, next, wanted]) {
+      keep('an address on the move', address);
+      keep('an address on the move, without its host', address.split('@')[0]);
+    }
+    keepCookies('somebody on the move', owner.browser);
+  } finally {
+    await people.close();
+  }
+}
+
 /** Every row of every table as text, with everything that is encoded decoded as well. */
 async function takeDump(): Promise<{ dump: string; columns: string[] }> {
   const database = await openDatabase(server);
   try {
     const tables = await database.query(
-      "SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'public'",
+      `SELECT quote_ident(schemaname) || '.' || quote_ident(tablename) AS name FROM pg_tables
+        WHERE schemaname IN ('public', 'graphile_worker')`,
     );
     const parts: string[] = [];
     for (const { name } of tables) {
@@ -224,6 +276,15 @@ test('the day left its traces: the dump is of a server at work', () => {
 
 test('a thief of the database finds no value that opens anything, and nobody’s name', () => {
   expect(foundIn(dump)).toEqual([]);
+});
+
+test('a thief of the database finds no code of a letter, nor a hash to try all codes against', () => {
+  expect(columns).toContain('email_requests.code_hash');
+  expect(codes).toHaveLength(2);
+  for (const code of codes) {
+    expect(dump).not.toMatch(new RegExp(`(?<![0-9a-f])${code}(?![0-9a-f])`));
+    expect(dump).not.toContain(createHash('sha256').update(code).digest('hex'));
+  }
 });
 
 test('a thief of the database finds no private key', () => {

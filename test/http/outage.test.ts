@@ -12,6 +12,7 @@ import {
   type EmbeddedPostgres,
   openEmbeddedPostgres,
 } from '../../src/platform/embedded-postgres.js';
+import { ACCOUNT } from '../support/account-api.js';
 import {
   authorizeUrl,
   basic,
@@ -79,6 +80,9 @@ async function somebodysLife() {
   const userinfo = await post(server, '/oauth2/token', redemption(plain.code));
   const { code: unused } = await freshCode(server, {}, { browser });
   const account = await follow(browser, server, await browser.get('/account/password'));
+  const asksForAccount = { scope: 'openid account:read account:write', resource: ACCOUNT };
+  const own = await freshCode(server, asksForAccount, { browser });
+  const self = await post(server, '/oauth2/token', redemption(own.code, { resource: ACCOUNT }));
   const visitor = openBrowser(server);
   const page = await follow(visitor, server, await visitor.get(authorizeUrl()));
   return {
@@ -90,6 +94,7 @@ async function somebodysLife() {
     visitor,
     form: { action: formAction(page.body, 'password'), csrf: hiddenField(page.body, 'csrf') },
     account: { csrf: hiddenField(account.body, 'csrf') },
+    self: String(self.json.access_token),
     admin: await adminToken(server),
   };
 }
@@ -161,6 +166,17 @@ const errands = (): Record<string, () => Promise<WireReply>> => {
         { ...page, cookie: cookies(life.browser) },
         { csrf: life.account.csrf, current_password: user.password, new_password: 'x' },
       ),
+    'self-service API': () => send('/account/api/v1/me', { authorization: `Bearer ${life.self}` }),
+    'self-service API with nonsense': () =>
+      send('/account/api/v1/me', { authorization: 'Bearer x' }),
+    'preflight of the self-service API': () =>
+      send('/account/api/v1/me', { origin: 'http://localhost:4000' }),
+    'change of password by API': () =>
+      send(
+        '/account/api/v1/password',
+        { authorization: `Bearer ${life.self}`, 'content-type': 'application/json' },
+        JSON.stringify({ currentPassword: user.password, newPassword: 'x' }),
+      ),
     'admin API': () =>
       send(
         '/admin/api/v1/users/00000000-0000-4000-8000-000000000000/revocations',
@@ -193,7 +209,10 @@ const expectLater = async (name: string, errand: () => Promise<WireReply>) => {
     name,
     expect.not.stringMatching(/"active"|invalid_(client|grant|token)|not right|ECONN|postgres/i),
   ]);
-  if (reply.headers['content-type']?.includes('json') && !name.startsWith('admin')) {
+  const type = reply.headers['content-type'] ?? '';
+  if (type.includes('problem+json')) {
+    expect([name, reply.json.code]).toEqual([name, 'store_unavailable']);
+  } else if (type.includes('json')) {
     expect([name, reply.json.error]).toEqual([name, 'temporarily_unavailable']);
   }
 };
@@ -228,6 +247,8 @@ const expectRecovery = async () => {
   expect((await errands()['sign-in']?.())?.status).toBe(303);
   expect((await errands()['account page']?.())?.status).toBe(200);
   expect((await errands()['change of password']?.())?.status).toBe(422);
+  expect((await errands()['self-service API']?.())?.status).toBe(200);
+  expect((await errands()['change of password by API']?.())?.status).toBe(422);
   expect((await errands()['token for a wrong secret']?.())?.status).toBe(401);
   life = await somebodysLife();
 };

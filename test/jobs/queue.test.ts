@@ -2,12 +2,17 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createIdentity } from '../../src/domain/identity/index.js';
-import { createMail, type Letter } from '../../src/domain/mail/index.js';
+import {
+  createEmailChanges,
+  createEmailRequests,
+  createIdentity,
+} from '../../src/domain/identity/index.js';
+import { createMail, FAREWELL_SECONDS, type Letter } from '../../src/domain/mail/index.js';
 import { createRegistrations } from '../../src/domain/registrations/index.js';
 import { createSendLetter, type Message } from '../../src/flows/send-letter.js';
 import { createLetterWriter } from '../../src/jobs/letters.js';
 import { createTasks } from '../../src/jobs/queue.js';
+import { systemClock } from '../../src/kernel/clock.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
 import { Secret } from '../../src/kernel/secret.js';
 import { type JobQueue, startJobQueue } from '../../src/platform/job-queue.js';
@@ -79,9 +84,14 @@ function startNode(url = database.url): JobQueue {
     tasks: createTasks({
       mail: createMail({ db, keyring }),
       sendLetter: createSendLetter({
-        identity: createIdentity({ db, keyring }),
+        identity: {
+          ...createIdentity({ db, keyring }),
+          ...createEmailRequests({ db, keyring }),
+          ...createEmailChanges({ db, keyring }),
+        },
         registrations: createRegistrations({ db, keyring }),
         mailer: { send: (message) => transport(message) },
+        clock: systemClock,
         render: createLetterWriter({ print: printLetter, issuer: 'https://id.shop.example' }),
       }),
       onLetter: ({ outcome }) => outcomes.push(outcome),
@@ -244,6 +254,38 @@ describe('whoever reads', () => {
     await enqueue();
     await vi.waitFor(() => expect(logLines.join('')).toContain('tried again'), soon);
     expect(logLines.join('')).not.toMatch(/fernhill|550|sealed/);
+  });
+});
+
+describe('a farewell', () => {
+  const farewell = (at = new Date()): Letter => ({
+    kind: 'account_closed',
+    to: 'gone@fernhill.example',
+    at,
+  });
+
+  test('reaches somebody who has no account any more, and its address is read by nobody', async () => {
+    await enqueue(farewell());
+    const { rows } = await side.query('SELECT * FROM graphile_worker._private_jobs');
+    expect(rows).toHaveLength(1);
+    expect(JSON.stringify(rows)).not.toMatch(/gone|fernhill|closed/);
+    startNode();
+    await vi.waitFor(() => expect(sent).toHaveLength(1), soon);
+    expect(sent[0]).toMatchObject({ to: 'gone@fernhill.example' });
+    await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
+  });
+
+  test('that finds no mail server is tried again, and after some hours given up', async () => {
+    transport = async () => {
+      throw new Error('nobody listens');
+    };
+    await enqueue(farewell());
+    startNode();
+    await vi.waitFor(async () => expect((await jobs())[0]?.last_error).toBeTruthy(), soon);
+    await side.query('DELETE FROM graphile_worker._private_jobs');
+    await enqueue(farewell(new Date(Date.now() - FAREWELL_SECONDS * 1000 - 1000)));
+    await vi.waitFor(() => expect(outcomes).toEqual(['dropped: undeliverable']), soon);
+    await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
   });
 });
 

@@ -105,7 +105,7 @@ const pages: Readonly<Record<string, (client: Shop) => string>> = {
       ...common,
       client: shop,
       retryAfterSeconds: 1650,
-      opensAt: '14:32 UTC',
+      opensAt: new Date('2026-11-22T14:32:00Z'),
       requestId: '01JD3V7M2Q8W',
     }),
   consent: (shop) =>

@@ -50,6 +50,7 @@ export async function openCommandLine(
   );
   await core.hasherReady();
   await core.flows.ensureSigningKeys();
+  await core.flows.ensureAccountClient(config.issuer);
   await core.flows.seedDemo();
 
   let opened = 0;

@@ -210,8 +210,9 @@ const plan: Readonly<Record<string, readonly Rule[]>> = {
   ],
   domain: [node, ownIsland, kernel, theDbType, clientInStore],
   flows: [node, own, kernel, faces],
-  // koa-mount: how the host's own Koa application is run within ours.
-  oidc: [node, own, kernel, faces, flows, packages(/^(?:oidc-provider|koa-mount)$/)],
+  // koa-mount: how the host's own Koa application is run within ours. jose: what the host itself
+  // checks proofs of possession with, for the one API of ours that takes them.
+  oidc: [node, own, kernel, faces, flows, packages(/^(?:oidc-provider|koa-mount|jose)$/)],
   http: [
     node,
     own,
@@ -244,7 +245,9 @@ const COMPOSITION = new Set([
   'settle.ts',
   'compose.ts',
   'compose-server.ts',
+  'compose-account.ts',
   'compose-post.ts',
+  'compose-account.ts',
 ]);
 
 function zoneOf(path: string): string | undefined {

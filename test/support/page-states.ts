@@ -3,12 +3,30 @@ import { createChallenge } from 'altcha-lib';
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import { toString as drawQr } from 'qrcode';
 import * as views from '../../src/http/views.js';
+import type { Language } from '../../src/kernel/language.js';
+import { wordsIn } from '../../src/words/index.js';
 
 /** On the scripts and stylesheets of every page below, for the content policy. */
 export const pageNonce = 'page-states';
 
+/** How a page is drawn once more in another language, by what it is in English. */
+const drawnIn = new Map<string, (language: Language) => string>();
+
 function nonced<Props extends views.PageProps>(page: (props: Props) => string) {
-  return (props: Props) => page({ ...props, nonce: pageNonce });
+  return (props: Props) => {
+    const english = page({ here: '/signin/7f3c', ...props, nonce: pageNonce });
+    drawnIn.set(english, (language) =>
+      page({ ...props, nonce: pageNonce, language, here: '/account' }),
+    );
+    return english;
+  };
+}
+
+/** One of the pages below in another language, with the choice of languages at its foot. */
+export function pageStateIn(language: Language, name: string): string {
+  const draw = drawnIn.get(pageStates[name] ?? '');
+  if (!draw) throw new Error(`There is no page ${name}`);
+  return draw(language);
 }
 
 const signInPage = nonced(views.signInPage);
@@ -26,6 +44,11 @@ const errorPage = nonced(views.errorPage);
 const homePage = nonced(views.homePage);
 const overviewPage = nonced(views.accountOverviewPage);
 const passwordPage = nonced(views.accountPasswordPage);
+const emailPage = nonced(views.accountEmailPage);
+const addressCodePage = nonced(views.accountEmailCodePage);
+const restorePage = nonced(views.restoreEmailPage);
+const restoreDonePage = nonced(views.restoreDonePage);
+const restoreRefusedPage = nonced(views.restoreRefusedPage);
 const secondStepPage = nonced(views.accountSecondStepPage);
 const secondStepQuestionPage = nonced(views.accountSecondStepQuestionPage);
 const appPage = nonced(views.accountAppPage);
@@ -35,6 +58,12 @@ const deviceQuestionPage = nonced(views.accountDeviceQuestionPage);
 const sessionsPage = nonced(views.accountSessionsPage);
 const applicationsPage = nonced(views.accountApplicationsPage);
 const applicationQuestionPage = nonced(views.accountApplicationQuestionPage);
+const profilePage = nonced(views.accountProfilePage);
+const phonePage = nonced(views.accountPhonePage);
+const exportPage = nonced(views.accountExportPage);
+const closePage = nonced(views.accountClosePage);
+const farewellPage = nonced(views.accountFarewellPage);
+const activityPage = nonced(views.accountActivityPage);
 const asidePage = nonced(views.accountAsidePage);
 const askPage = nonced(views.recoveryAskPage);
 const sentPage = nonced(views.recoverySentPage);
@@ -51,6 +80,9 @@ const registerCodePage = nonced(views.registerCodePage);
 const registerPasswordPage = nonced(views.registerPasswordPage);
 const registerDonePage = nonced(views.registerDonePage);
 const registerDeadPage = nonced(views.registerDeadPage);
+const emailCodeAskPage = nonced(views.emailCodeAskPage);
+const emailCodePage = nonced(views.emailCodePage);
+const emailCodeDeadPage = nonced(views.emailCodeDeadPage);
 
 const client = {
   name: 'Alder & Oak',
@@ -211,6 +243,106 @@ const application = {
   ],
 };
 
+const ownEmail = { ...mara, section: 'email', action: '/account/email', email: '' } as const;
+const addressCode = {
+  ...ownEmail,
+  action: '/account/email/code',
+  againHref: '/account/email',
+  email: 'mara.holloway@fernhill.example',
+};
+const restore = {
+  action: '/restore-email/ask',
+  csrf: 'k2Jx0Yw1',
+  email: 'mara@fernhill.example',
+};
+const profile = {
+  ...mara,
+  section: 'profile',
+  action: '/account/profile',
+  email: mara.person.email,
+  longest: 100,
+  fields: [
+    { field: 'name', value: 'Mara Quist', editable: true },
+    { field: 'given_name', value: 'Mara', editable: true },
+    { field: 'family_name', value: 'Quist', editable: true },
+    { field: 'phone', value: '+441632960961', editable: true },
+    { field: 'locale', value: '', editable: true },
+  ],
+} as const;
+const closing = { ...mara, section: 'profile', action: '/account/close', typed: '' } as const;
+const nothing = { application: undefined, device: undefined, network: undefined };
+const activity = {
+  ...mara,
+  section: 'activity',
+  first: true,
+  older: 'c2VhbGVk',
+  entries: [
+    { ...nothing, kind: 'second-step-reset', at: new Date('2026-11-22T11:40:00Z') },
+    {
+      kind: 'signed-in',
+      at: new Date('2026-11-22T09:12:00Z'),
+      application: 'Alder & Oak',
+      device: 'Firefox on Windows',
+      network: '203.0.113.0/24',
+    },
+    {
+      ...nothing,
+      kind: 'password-wrong',
+      at: new Date('2026-11-21T23:58:00Z'),
+      application: 'Quince & Fig',
+      network: '2001:db8:7::/48',
+    },
+    { ...nothing, kind: 'application-replayed', at: new Date('2026-11-02T10:00:00Z') },
+    { ...nothing, kind: 'account-created', at: new Date('2026-06-02T10:00:00Z') },
+  ],
+} as const;
+
+const ownStates: Readonly<Record<string, string>> = {
+  'account-profile': profilePage({ ...profile, notice: 'profile-saved' }),
+  'account-profile-wrong': profilePage({
+    ...profile,
+    fields: [
+      { field: 'name', value: 'x'.repeat(101), editable: true, fault: 'too-long' },
+      { field: 'given_name', value: 'Mara', editable: true, fault: 'not-plain' },
+      { field: 'family_name', value: '', editable: true },
+      { field: 'phone', value: '', editable: true },
+      { field: 'locale', value: 'xx', editable: true, fault: 'not-a-language' },
+    ],
+  }),
+  'account-profile-fixed': profilePage({
+    ...profile,
+    fields: [
+      { field: 'name', value: 'Mara Quist', editable: false },
+      { field: 'phone', value: '+441632960961', editable: false },
+      { field: 'locale', value: 'fr', editable: false },
+    ],
+  }),
+  'account-phone': phonePage({ ...profile, action: '/account/profile/phone', phone: '' }),
+  'account-phone-wrong': phonePage({
+    ...profile,
+    action: '/account/profile/phone',
+    phone: '01632 960961',
+    fault: 'not-a-number',
+  }),
+  'account-export': exportPage({ ...profile, action: '/account/export' }),
+  'account-activity': activityPage(activity),
+  'account-activity-last': activityPage({
+    ...activity,
+    older: undefined,
+    first: false,
+  }),
+  'account-activity-none': activityPage({ ...activity, entries: [], older: undefined }),
+  'account-close': closePage({ ...closing, staff: false }),
+  'account-close-wrong': closePage({
+    ...closing,
+    staff: false,
+    typed: 'mara@fernhil.example',
+    problem: 'not-confirmed',
+  }),
+  'account-close-staff': closePage({ ...closing, staff: true }),
+  'account-closed': farewellPage({}),
+};
+
 const accountStates: Readonly<Record<string, string>> = {
   'account-overview': overviewPage({
     ...mara,
@@ -230,21 +362,55 @@ const accountStates: Readonly<Record<string, string>> = {
     recoveryCodesLeft: 0,
     devices: 1,
   }),
+  'account-email': emailPage(ownEmail),
+  'account-email-changed': emailPage({ ...ownEmail, notice: 'email-changed' }),
+  'account-email-wrong': emailPage({
+    ...ownEmail,
+    email: 'mara at fernhill',
+    problem: { kind: 'address' },
+  }),
+  'account-email-same': emailPage({
+    ...ownEmail,
+    email: 'mara@fernhill.example',
+    problem: { kind: 'same' },
+  }),
+  'account-email-gone': emailPage({ ...ownEmail, problem: { kind: 'gone' } }),
+  'account-email-taken': emailPage({ ...ownEmail, problem: { kind: 'taken' } }),
+  'account-email-limited': emailPage({
+    ...ownEmail,
+    email: 'mara.holloway@fernhill.example',
+    problem: { kind: 'limited', by: 'account', opensAt: '14:32 UTC' },
+  }),
+  'account-email-limited-network': emailPage({
+    ...ownEmail,
+    problem: { kind: 'limited', by: 'network', opensAt: '14:32 UTC' },
+  }),
+  'account-email-code': addressCodePage(addressCode),
+  'account-email-code-wrong': addressCodePage({
+    ...addressCode,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+    problem: 'wrong-code',
+  }),
+  'restore-email': restorePage(restore),
+  'restore-email-long': restorePage({
+    ...restore,
+    email: 'a.rather.long.address.of.somebody@mail.fernhill.example',
+  }),
+  'restore-email-done': restoreDonePage({ recoveryHref: '/recovery' }),
+  'restore-email-dead': restoreRefusedPage({ why: 'dead' }),
+  'restore-email-taken': restoreRefusedPage({ why: 'taken' }),
   'account-password': passwordPage(password),
   'account-password-wrong': passwordPage({ ...password, problem: { kind: 'wrong-password' } }),
   'account-password-refused': passwordPage({
     ...password,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'account-password-locked': passwordPage({
     ...password,
-    problem: { kind: 'locked', retryAfterSeconds: 1650, opensAt: '14:32 UTC' },
+    problem: { kind: 'locked', retryAfterSeconds: 1650 },
   }),
   'account-password-busy': passwordPage({ ...password, problem: { kind: 'overloaded' } }),
   'account-second-step': secondStepPage({
@@ -396,7 +562,7 @@ const registerStates = {
   'register-password': registerPasswordPage(registerPassword),
   'register-password-refused': registerPasswordPage({
     ...registerPassword,
-    problem: { kind: 'refused', reasons: ['The password must have at least 12 characters.'] },
+    problem: { kind: 'refused', faults: [{ code: 'too-short', least: 12 }] },
   }),
   'register-password-overloaded': registerPasswordPage({
     ...registerPassword,
@@ -411,6 +577,37 @@ const registerStates = {
   'register-taken': registerDonePage({ client, outcome: 'taken', signInHref: '/signin/7f3c' }),
   'register-dead': registerDeadPage({ client, againHref: '/signin/7f3c/register' }),
   'register-dead-plain': registerDeadPage({}),
+};
+
+const emailCode = {
+  client,
+  action: '/signin/7f3c/email-code',
+  csrf: 'k2Jx0Yw1',
+  signInHref: '/signin/7f3c',
+  againHref: '/signin/7f3c/email-code',
+};
+const emailCodeSent = { ...emailCode, login: 'mara@fernhill.example' };
+
+const emailCodeStates = {
+  'email-code-ask': emailCodeAskPage(emailCode),
+  'email-code-ask-address': emailCodeAskPage({
+    ...emailCode,
+    login: 'mara@fernhill',
+    problem: 'address',
+  }),
+  'email-code-ask-puzzle': emailCodeAskPage({
+    ...emailCodeSent,
+    problem: 'check',
+    challenge: await puzzle(500, 5),
+  }),
+  'email-code-waiting': emailCodePage(emailCodeSent),
+  'email-code-wrong': emailCodePage({ ...emailCodeSent, problem: 'wrong-code' }),
+  'email-code-long': emailCodePage({
+    ...emailCodeSent,
+    client: { name: 'Donaudampfschifffahrtsgesellschaft für Reisen und Sonderfahrten' },
+    login: `${'a.very.long.address.'.repeat(4)}x@sub.domain.fernhill.example`,
+  }),
+  'email-code-dead': emailCodeDeadPage(emailCode),
 };
 
 const recoveryStates = {
@@ -445,10 +642,7 @@ const recoveryStates = {
     ...newPassword,
     problem: {
       kind: 'refused',
-      reasons: [
-        'The password must have at least 12 characters.',
-        'The password must not contain your name, your e-mail address or the name of the shop.',
-      ],
+      faults: [{ code: 'too-short', least: 12 }, { code: 'contains-context' }],
     },
   }),
   'recovery-new-password-overloaded': newPasswordPage({
@@ -504,10 +698,86 @@ const passkeyPages: Readonly<Record<string, string>> = {
   }),
 };
 
+/** A consent with everything in it: what an operator named is in the operator's language. */
+const consentFull = {
+  ...consent,
+  identity: (['openid', 'profile', 'email', 'phone', 'address', 'other'] as const).map(
+    (labelKey) => ({
+      scope: labelKey === 'other' ? 'loyalty' : labelKey,
+      labelKey,
+    }),
+  ),
+  resources: [
+    {
+      name: 'Your account',
+      account: true,
+      scopes: [
+        { name: 'account:read', description: '' },
+        { name: 'account:write', description: '' },
+      ],
+    },
+    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+  ],
+  offline: true,
+  accountHref: '/account',
+};
+
+/** The longest words, and the ones without spaces. */
+const otherLanguages = Object.fromEntries(
+  (['de', 'ja'] as const).flatMap((language) =>
+    Object.entries({
+      'sign-in': signInPage({
+        ...signIn,
+        language,
+        login: 'mara@fernhill.example',
+        problem: 'check',
+        challenge: { kind: 'wait', token: 'w4it', seconds: 20 },
+        passkey,
+        registerHref: '/signin/7f3c/register',
+      }),
+      code: codePage({ ...code, language, rememberable: true, passkey, problem: 'used-code' }),
+      passkey: passkeyPage({ ...signIn, language, passkey, problem: 'passkey' }),
+      'recovery-code': recoveryCodePage({ ...recoveryCode, language, problem: 'wrong-code' }),
+      enrol: enrolPage({ ...enrol, language, required: true, problem: 'wrong-code' }),
+      'recovery-codes': recoveryCodesPage({ ...recoveryCodes, language, problem: 'not-saved' }),
+      locked: lockedPage({
+        ...locked,
+        language,
+        retryAfterSeconds: 1650,
+        opensAt: new Date('2026-11-22T14:32:00Z'),
+      }),
+      ended: endedPage({ ...step, language }),
+      consent: consentPage({ ...consentFull, language }),
+      'sign-out': signOutPage({ ...logoutForm, language, clientName: 'Alder & Oak' }),
+      'signed-out': signedOutPage({
+        language,
+        clientName: 'Alder & Oak',
+        clientUri: 'https://alder-oak.example/',
+      }),
+      continue: continuePage({ language, action: '/callback', fields: { code: 'c0de' } }),
+      error: errorPage({
+        language,
+        status: 500,
+        title: wordsIn(language).t('errors.internal'),
+        message: wordsIn(language).t('errors.internal-what'),
+        requestId: '01JD3V7M2Q8T',
+        backHref: 'https://alder-oak.example/',
+      }),
+    }).map(([name, page]) => [`${language}-${name}`, page]),
+  ),
+);
+
 export const pageStates: Readonly<Record<string, string>> = {
+  ...otherLanguages,
+  'consent-everything': consentPage(consentFull),
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
+  'sign-in-email-code': signInPage({
+    ...signIn,
+    emailCodeHref: '/signin/7f3c/email-code',
+    registerHref: '/signin/7f3c/register',
+  }),
   'sign-in-newcomers': signInPage({ ...signIn, registerHref: '/signin/7f3c/register' }),
   'sign-in-rejected': signInPage({
     ...signIn,
@@ -549,13 +819,17 @@ export const pageStates: Readonly<Record<string, string>> = {
   'enrol-expired': enrolPage({ ...enrol, required: true, problem: 'expired' }),
   'recovery-codes': recoveryCodesPage(recoveryCodes),
   'recovery-codes-not-saved': recoveryCodesPage({ ...recoveryCodes, problem: 'not-saved' }),
-  locked: lockedPage({ ...locked, retryAfterSeconds: 1650, opensAt: '14:32' }),
+  locked: lockedPage({
+    ...locked,
+    retryAfterSeconds: 1650,
+    opensAt: new Date('2026-11-22T14:32:00Z'),
+  }),
   ended: endedPage({ ...step }),
   'locked-long': lockedPage({
     client,
     requestId: locked.requestId,
     retryAfterSeconds: 9_000,
-    opensAt: '17:04',
+    opensAt: new Date('2026-11-22T17:04:00Z'),
   }),
   consent: consentPage({
     ...consent,
@@ -661,5 +935,7 @@ export const pageStates: Readonly<Record<string, string>> = {
     ],
   }),
   ...accountStates,
+  ...ownStates,
   ...registerStates,
+  ...emailCodeStates,
 };

@@ -6,6 +6,7 @@ import { createCreateAccount } from '../../src/flows/create-account.js';
 import type { Domain, Transact } from '../../src/flows/domain.js';
 import { systemClock } from '../../src/kernel/clock.js';
 import { createKeyring } from '../../src/kernel/keyring.js';
+import type { Language } from '../../src/kernel/language.js';
 import { Secret } from '../../src/kernel/secret.js';
 import { startPasswordHasher } from '../../src/platform/password-hasher.js';
 import { createPasswordStrength } from '../../src/platform/password-strength.js';
@@ -29,7 +30,12 @@ export const WRONG = 'velvet otter mends the socks';
 export type People = Database & {
   readonly domain: Domain;
   readonly transact: Transact;
-  add(options?: { staff?: boolean; app?: boolean; email?: string }): Promise<Person>;
+  add(options?: {
+    staff?: boolean;
+    app?: boolean;
+    email?: string;
+    locale?: Language;
+  }): Promise<Person>;
 };
 
 /** Makes accounts as the server's own flows do, without its command line's start-up each time. */
@@ -59,7 +65,7 @@ export async function openPeople(server: TestServer): Promise<People> {
         email,
         emailVerified: true,
         password: PASSWORD,
-        profile: {},
+        profile: options.locale ? { locale: options.locale } : {},
         roles: [],
         withTotp: options.app ?? false,
         actor: { kind: 'operator' },

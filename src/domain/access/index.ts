@@ -10,6 +10,7 @@ import { accessStore, type ResourceServerRow, type ScopeDemand } from './store.j
 
 export {
   ACCOUNT_AUDIENCE,
+  type AccountScope,
   ADMIN_AUDIENCE,
   type Administrator,
   type AdminScope,
@@ -70,7 +71,11 @@ export function createAccess({ db }: { db: Db }) {
     linkClient: (resourceServerId: string, clientId: string) =>
       store.linkClient(resourceServerId, clientId),
 
-    /** Grants a client exactly these scopes of a resource server. */
+    /** Gives scopes the words that shoppers read; returns how many had others. */
+    describeScopes: (resourceServerId: string, words: Readonly<Record<string, string>>) =>
+      store.describeScopes(resourceServerId, words),
+
+    /** Grants a client exactly these scopes of a resource server; none takes the grant away. */
     grantScopes: (clientId: string, resourceServerId: string, scopes: readonly string[]) =>
       store.setGrant(clientId, resourceServerId, scopes),
 

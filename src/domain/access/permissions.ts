@@ -3,13 +3,16 @@
  * needs, and which roles of staff carry it.
  */
 
-/** The audience of tokens for a person's own account pages. */
+/** The audience of tokens for a person's own account: the pages, and the self-service API. */
 export const ACCOUNT_AUDIENCE = 'urn:latchkey:account';
 
 export const accountScopes = {
-  'account:read': 'See your account',
-  'account:write': 'Change your account',
+  'account:read': 'See how you sign in, on which devices, and which applications have access',
+  'account:write':
+    'Change how you sign in, your password included, and end the access of devices and applications',
 } as const;
+
+export type AccountScope = keyof typeof accountScopes;
 
 /** The audience of tokens for the admin API. */
 export const ADMIN_AUDIENCE = 'urn:latchkey:admin';

@@ -60,6 +60,21 @@ export function accessStore(db: Db) {
       return count > 0;
     },
 
+    async describeScopes(
+      resourceServerId: string,
+      words: Readonly<Record<string, string>>,
+    ): Promise<number> {
+      let changed = 0;
+      for (const [name, description] of Object.entries(words)) {
+        const { count } = await db.resourceScope.updateMany({
+          where: { resourceServerId, name, description: { not: description } },
+          data: { description },
+        });
+        changed += count;
+      }
+      return changed;
+    },
+
     async linkClient(resourceServerId: string, clientId: string): Promise<void> {
       await db.resourceServerClient.upsert({
         where: { resourceServerId_clientId: { resourceServerId, clientId } },
@@ -73,6 +88,10 @@ export function accessStore(db: Db) {
       resourceServerId: string,
       scopes: readonly string[],
     ): Promise<void> {
+      if (scopes.length === 0) {
+        await db.clientGrant.deleteMany({ where: { clientId, resourceServerId } });
+        return;
+      }
       await db.clientGrant.upsert({
         where: { clientId_resourceServerId: { clientId, resourceServerId } },
         create: { clientId, resourceServerId, scopes: [...scopes] },

@@ -9,6 +9,9 @@ export const auditEvents = {
   account_enabled: 'A disabled account was enabled again.',
   client_created: 'A client was registered.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
+  client_email_code_changed:
+    'Whether shoppers may sign in at a client with a code by e-mail was changed.',
+  client_scopes_granted: 'What a client may ask for at an API was changed.',
   client_brand_changed: 'The logo or the colours of a client’s pages were changed or taken away.',
   client_disabled: 'A client was disabled; everything issued to it ended.',
   client_enabled: 'A disabled client was enabled again.',
@@ -19,11 +22,21 @@ export const auditEvents = {
   sign_in_succeeded: 'Somebody proved to be the owner of an account.',
   sign_in_refused: 'A sign-in was refused; `details.reason` says why.',
   login_suspicious: 'A sign-in succeeded after failures, on a new device or from a new network.',
-  sign_in_void: 'A right password was followed by five wrong codes; that sign-in ended.',
+  sign_in_void:
+    'A right password, or code by e-mail, was followed by five wrong codes; that sign-in ended.',
+  sign_in_code_requested:
+    'A code by e-mail to sign in with was asked for; `details.reason` says why none was sent.',
+  sign_in_code_void: 'Five wrong codes ended a code by e-mail.',
+  address_confirmed:
+    'A code by e-mail proved an address that nobody had proven; what was in the account ended.',
   registration_requested:
     'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
   registration_void: 'Five wrong codes ended the creation of an account.',
   account_unlocked: 'The guess counters of an account were cleared.',
+  profile_changed:
+    'An account owner changed what the profile says; `details.fields` names the fields.',
+  data_exported: 'An account owner downloaded what is kept about them.',
+  account_closed: 'An account owner closed the account; all that it had ended, and its key went.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
   sessions_ended: 'An account owner signed other browsers out.',
@@ -32,6 +45,12 @@ export const auditEvents = {
     'A letter with a link to choose a new password was asked for; `details.reason` says why none was sent.',
   password_reset:
     'An account owner chose a new password through a link in a letter; everything signed in ended.',
+  email_change_requested:
+    'An account owner wanted another e-mail address and asked for a letter to it; `details.reason` says why none was sent.',
+  email_change_void: 'Five wrong codes ended a change of e-mail address.',
+  email_changed: 'An account owner changed the e-mail address; everything else signed in ended.',
+  email_change_undone:
+    'The old e-mail address of an account was taken back through a link in a letter; everything signed in and the password ended.',
   device_forgotten: 'Known devices of an account were forgotten.',
   device_trust_ended: 'A remembered device no longer stands in for the second factor.',
   second_factor_removed: 'An authenticator app and its recovery codes were taken away.',

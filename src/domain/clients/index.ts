@@ -59,6 +59,8 @@ export type ClientDraft = {
   readonly dpopBoundAccessTokens?: boolean;
   /** Newcomers may create an account of their own on its log-in page. */
   readonly selfRegistration?: boolean;
+  /** Shoppers may sign in with a code by e-mail instead of their password. */
+  readonly emailCode?: boolean;
   readonly jwks?: unknown;
   readonly clientUri?: string;
   readonly policyUri?: string;
@@ -74,6 +76,9 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
   return {
     find: (id: string): Promise<ClientWithSecrets | undefined> => store.find(id),
     list: (page: { after?: string; limit: number }) => store.list(page),
+
+    /** Active clients whose pages have this origin, exactly. */
+    listByWebOrigin: (origin: string): Promise<string[]> => store.listByWebOrigin(origin),
 
     /** What the shop calls itself: its own clients that people log in to, the oldest first. */
     listShopNames: (of: { except: string }): Promise<string[]> => store.listShopNames(of.except),
@@ -108,6 +113,10 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     /** Says whether newcomers may create accounts at it. False if there is no such client. */
     setSelfRegistration: (id: string, allowed: boolean): Promise<boolean> =>
       store.setSelfRegistration(id, allowed),
+
+    /** Says whether shoppers may sign in with a code by e-mail. False if there is no such client. */
+    setEmailCode: (id: string, allowed: boolean): Promise<boolean> =>
+      store.setEmailCode(id, allowed),
 
     /**
      * Makes a secret and returns it this once. Call it in a transaction: the client's row is
@@ -155,6 +164,7 @@ function rowOf(draft: ClientDraft): Omit<ClientRow, 'status' | 'createdAt'> {
     requirePushedRequests: draft.requirePushedRequests ?? false,
     dpopBoundAccessTokens: draft.dpopBoundAccessTokens ?? false,
     selfRegistration: draft.selfRegistration ?? false,
+    emailCode: draft.emailCode ?? false,
     jwks: draft.jwks ?? null,
     clientUri: draft.clientUri ?? null,
     policyUri: draft.policyUri ?? null,
@@ -197,6 +207,9 @@ function draftFaults(draft: ClientDraft, production: boolean): string[] {
   }
   if (draft.selfRegistration && !usesCode) {
     faults.push('Nobody can sign up without a log-in page (the authorization_code grant)');
+  }
+  if (draft.emailCode && !usesCode) {
+    faults.push('There is no code by e-mail without a log-in page (the authorization_code grant)');
   }
   for (const uri of [...(draft.redirectUris ?? []), ...(draft.postLogoutRedirectUris ?? [])]) {
     const fault = redirectUriFault(uri, { native, production });

@@ -26,6 +26,7 @@ export type ClientRow = {
   readonly requirePushedRequests: boolean;
   readonly dpopBoundAccessTokens: boolean;
   readonly selfRegistration: boolean;
+  readonly emailCode: boolean;
   readonly jwks: unknown;
   readonly clientUri: string | null;
   readonly policyUri: string | null;
@@ -61,6 +62,15 @@ export function clientsStore(db: Db) {
       });
     },
 
+    async listByWebOrigin(origin: string): Promise<string[]> {
+      const rows = await db.client.findMany({
+        where: { status: 'active', webOrigins: { has: origin } },
+        select: { id: true },
+        orderBy: { id: 'asc' },
+      });
+      return rows.map(({ id }) => id);
+    },
+
     async listShopNames(except: string): Promise<string[]> {
       const rows = await db.client.findMany({
         where: {
@@ -88,6 +98,11 @@ export function clientsStore(db: Db) {
 
     async setSelfRegistration(id: string, allowed: boolean): Promise<boolean> {
       const data = { selfRegistration: allowed };
+      return (await db.client.updateMany({ where: { id }, data })).count > 0;
+    },
+
+    async setEmailCode(id: string, allowed: boolean): Promise<boolean> {
+      const data = { emailCode: allowed };
       return (await db.client.updateMany({ where: { id }, data })).count > 0;
     },
 

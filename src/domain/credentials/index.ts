@@ -1,7 +1,7 @@
 /**
  * Credentials: how somebody proves to be an account's owner. Passwords, codes from an
- * authenticator app, recovery codes that stand in for the app, passkeys, and links in letters that
- * stand in for the password.
+ * authenticator app, recovery codes that stand in for the app, passkeys, and links and codes in
+ * letters that stand in for the password.
  *
  * Promises: passwords are stored as argon2id only and compared in another process; a name that
  * has no account costs the same time as one that has (OWASP ASVS 6.3.8); every code counts once.
@@ -15,6 +15,14 @@ import { HISTORY_KEPT } from './password-history.js';
 import { isPlausible, normalizePassword } from './password-policy.js';
 import { passwordStore } from './store.js';
 
+export {
+  createEmailCodes,
+  EMAIL_CODE_SECONDS,
+  type EmailCodeCheck,
+  type EmailCodeOwner,
+  type EmailCodePlace,
+  type EmailCodes,
+} from './email-codes.js';
 export { createFactorResets, type FactorReset, type FactorResets } from './factor-resets.js';
 export {
   createOneTimeLinks,
@@ -41,7 +49,6 @@ export {
   type BreachedPasswords,
   createPasswordPolicy,
   type PasswordFault,
-  type PasswordFaultCode,
   type PasswordPolicy,
   type PasswordStrength,
 } from './password-assessment.js';
@@ -139,5 +146,11 @@ export function createCredentials(parts: { db: Db; clock: Clock; hasher: Passwor
       await links.void(accountId);
       return store.remove(accountId);
     },
+
+    /**
+     * Forgets whatever an account has ever proven itself with, its old passwords and the links in
+     * its letters too. Returns how many credentials went. Call it in a transaction.
+     */
+    forgetCredentials: (accountId: string): Promise<number> => store.forget(accountId),
   };
 }

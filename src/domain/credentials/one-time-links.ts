@@ -55,6 +55,9 @@ export function createOneTimeLinks({ db }: { db: Db }) {
       return TOKEN.test(token) && (await store.spend(purpose, accountId, digest(token))) > 0;
     },
 
+    /** Ends what an account has not used yet; returns how many. */
+    voidLinks: (accountId: string): Promise<number> => store.void(accountId),
+
     /** Removes one batch of what has run out; returns its size. */
     purgeLinks: (limit: number): Promise<number> => store.purge(limit),
   };

@@ -1,6 +1,6 @@
 /**
- * Whether a new password will do, and in plain sentences why not. What costs little is looked at
- * first; nothing is hashed or asked of others for a password that is refused anyway.
+ * Whether a new password will do, and why not. What costs little is looked at first; nothing is
+ * hashed or asked of others for a password that is refused anyway.
  */
 import type { Db } from '../../platform/postgres.js';
 import { type CommonPasswords, commonPasswords } from './common-passwords.js';
@@ -15,16 +15,11 @@ import {
 } from './password-policy.js';
 import { passwordStore } from './store.js';
 
-export type PasswordFaultCode =
-  | 'too-short'
-  | 'too-long'
-  | 'common'
-  | 'contains-context'
-  | 'weak'
-  | 'reused'
-  | 'breached';
-
-export type PasswordFault = { readonly code: PasswordFaultCode; readonly message: string };
+/** What is wrong with a password: whoever tells people finds the words in their language. */
+export type PasswordFault =
+  | { readonly code: 'too-short'; readonly least: number }
+  | { readonly code: 'too-long'; readonly most: number }
+  | { readonly code: 'common' | 'contains-context' | 'weak' | 'reused' | 'breached' };
 
 /** Who chooses, as far as it is known; with an account, its last five passwords are refused. */
 export type AssessmentContext = PasswordContext & { readonly accountId?: string | undefined };
@@ -59,11 +54,6 @@ export function createPasswordPolicy(parts: {
   }
   const store = passwordStore(parts.db);
 
-  const fault = (code: PasswordFaultCode): PasswordFault => ({
-    code,
-    message: messageOf(code, minLength),
-  });
-
   /** One after the other and until one fits: a change of password is no burst of hashing. */
   async function isReused(accountId: string, password: string): Promise<boolean> {
     const current = await store.findHash(accountId);
@@ -90,40 +80,21 @@ export function createPasswordPolicy(parts: {
     ): Promise<readonly PasswordFault[]> {
       const length = passwordFault(input, minLength);
       // What is too long is not looked at: it is bounded by nothing.
-      if (length === 'too-long') return [fault('too-long')];
+      if (length === 'too-long') return [{ code: 'too-long', most: MAX_LENGTH }];
 
       const password = normalizePassword(input);
       const words = contextWords(context);
       const faults: PasswordFault[] = [];
-      if (length) faults.push(fault(length));
-      if (common().has(password)) faults.push(fault('common'));
-      if (containsWord(password, words)) faults.push(fault('contains-context'));
+      if (length === 'too-short') faults.push({ code: 'too-short', least: minLength });
+      if (common().has(password)) faults.push({ code: 'common' });
+      if (containsWord(password, words)) faults.push({ code: 'contains-context' });
       // Every common password is weak; one reason is enough.
       if (faults.length > 0) return faults;
-      if ((await strength.estimate(password, words)) < LEAST_SCORE) return [fault('weak')];
+      if ((await strength.estimate(password, words)) < LEAST_SCORE) return [{ code: 'weak' }];
       const { accountId } = context;
-      if (accountId && (await isReused(accountId, password))) return [fault('reused')];
-      if ((await breaches?.isBreached(password)) === true) return [fault('breached')];
+      if (accountId && (await isReused(accountId, password))) return [{ code: 'reused' }];
+      if ((await breaches?.isBreached(password)) === true) return [{ code: 'breached' }];
       return [];
     },
   };
-}
-
-function messageOf(code: PasswordFaultCode, minLength: number): string {
-  switch (code) {
-    case 'too-short':
-      return `The password must have at least ${minLength} characters`;
-    case 'too-long':
-      return `The password must have at most ${MAX_LENGTH} characters`;
-    case 'common':
-      return 'This password is one of the most common ones, so it is guessed first';
-    case 'contains-context':
-      return 'The password must not contain your name, your e-mail address or the name of the shop';
-    case 'weak':
-      return 'This password is too easy to guess; a few unrelated words are better';
-    case 'reused':
-      return 'You have used this password here before';
-    case 'breached':
-      return 'This password is known from a data leak elsewhere';
-  }
 }

@@ -91,6 +91,20 @@ export function passwordStore(db: Db) {
     async remove(accountId: string): Promise<number> {
       return (await db.passwordCredential.deleteMany({ where: { accountId } })).count;
     },
+
+    /** Every row of this island that is about an account; how many of them opened something. */
+    async forget(accountId: string): Promise<number> {
+      const where = { where: { accountId } };
+      await db.passwordHistory.deleteMany(where);
+      await db.recoveryCode.deleteMany(where);
+      await db.passkeyHandle.deleteMany(where);
+      await db.oneTimeLink.deleteMany(where);
+      await db.factorReset.deleteMany(where);
+      const passwords = await db.passwordCredential.deleteMany(where);
+      const apps = await db.totpCredential.deleteMany(where);
+      const passkeys = await db.passkey.deleteMany(where);
+      return passwords.count + apps.count + passkeys.count;
+    },
   };
 }
 

@@ -12,7 +12,13 @@ import type { Db } from '../../platform/postgres.js';
 import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
-import { type ArtifactRow, type Ended, grantsStore, type NewArtifact } from './store.js';
+import {
+  type ArtifactRow,
+  type Ended,
+  grantsStore,
+  type KeptLogin,
+  type NewArtifact,
+} from './store.js';
 
 export type { ArtifactKind, Payload } from './kinds.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
@@ -154,13 +160,14 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
 
     /**
      * Ends what an account has but for one session, in which its owner has just proven themself
-     * again: that log-in counts from `login.at` and says what was proven then, no more. False
-     * when that session has ended meanwhile. Call it in the transaction that raises the epoch.
+     * again: that log-in counts from `login.at` and says what was proven then, no more; or, with
+     * nothing new to say, what it said before. `kept` is false when that session has ended
+     * meanwhile. Call it in the transaction that raises the epoch.
      */
     async endOthers(
       accountId: string,
       sessionUid: string,
-      login: { readonly at: number; readonly acr: string; readonly amr: readonly string[] },
+      login: KeptLogin,
     ): Promise<Ended & { readonly kept: boolean }> {
       const kept = await store.renewLogin(sessionUid, accountId, login);
       const what = { sessions: true, tokens: true, except: sessionUid };

@@ -34,6 +34,13 @@ export type NewArtifact = {
 };
 
 /** What a mass revocation ended, by kind; only what was still alive is counted. */
+/** What a session that is kept says of its log-in from then on. */
+export type KeptLogin = {
+  readonly at: number;
+  readonly acr?: string;
+  readonly amr?: readonly string[];
+};
+
 export type Ended = { readonly sessions: number; readonly grants: number; readonly tokens: number };
 
 // One statement answers "what is this, and does it still count?": the artifact, the grant it
@@ -160,15 +167,12 @@ export function grantsStore(db: Db) {
     },
 
     /** Dates the log-in of a living session anew; false if it lives no more. */
-    async renewLogin(
-      uid: string,
-      accountId: string,
-      login: { readonly at: number; readonly acr: string; readonly amr: readonly string[] },
-    ): Promise<boolean> {
-      const said = { loginTs: login.at, acr: login.acr, amr: login.amr };
+    async renewLogin(uid: string, accountId: string, login: KeptLogin): Promise<boolean> {
+      const { at, ...what } = login;
+      const said = { loginTs: at, ...what };
       const changed = await db.$executeRaw`
         UPDATE artifacts
-           SET auth_at = ${login.at}, payload = payload || ${JSON.stringify(said)}::jsonb
+           SET auth_at = ${at}, payload = payload || ${JSON.stringify(said)}::jsonb
          WHERE uid = ${uid} AND account_id = ${accountId}::uuid AND kind = 'Session'
            AND consumed_at IS NULL AND expires_at > now()`;
       return changed > 0;

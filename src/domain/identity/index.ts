@@ -8,18 +8,35 @@
 import { newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Db } from '../../platform/postgres.js';
-import { canonicalLogin } from './login-name.js';
+import { canonicalLogin, loginIndexes } from './login-name.js';
 import {
   newAccountKey,
   openAccountKey,
   openPerson,
   type Profile,
   sealPerson,
+  sealProfile,
 } from './personal-data.js';
+import type { ProfileChange, ProfileField } from './profile.js';
 import { type AccountRow, identityStore } from './store.js';
 
+export { createEmailChanges, type EmailChanges } from './email-change/changes.js';
+export {
+  createEmailRequests,
+  type EmailCodeResult,
+  type EmailRequests,
+} from './email-change/requests.js';
 export { canonicalLogin, isEmailAddress, maskEmail } from './login-name.js';
 export type { Profile } from './personal-data.js';
+export {
+  LONGEST_NAME,
+  type ProfileFault,
+  type ProfileField,
+  type ProfileInput,
+  profileFields,
+  profileValue,
+  readProfile,
+} from './profile.js';
 export type { AccountRow as Account } from './store.js';
 
 /** An account with its personal data in clear; both are empty once its key was destroyed. */
@@ -30,11 +47,9 @@ export type Person = AccountRow & {
 
 export type Identity = ReturnType<typeof createIdentity>;
 
-const LOGIN_INDEX = 'login-name-index';
-
 export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = identityStore(db);
-  const indexesOf = (login: string) => keyring.blindIndexes(LOGIN_INDEX, canonicalLogin(login));
+  const indexesOf = loginIndexes(keyring);
 
   return {
     /** Creates an account; call it in a transaction, the name is locked until that ends. */
@@ -45,10 +60,10 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
       profile: Profile;
     }): Promise<{ kind: 'created'; id: string } | { kind: 'name-taken' }> {
       const indexes = indexesOf(input.email);
-      await store.lockNames(indexes.map(({ index }) => index));
-      if (await store.findByIndexes(indexes.map(({ index }) => index))) {
-        return { kind: 'name-taken' };
-      }
+      const names = indexes.map(({ index }) => index);
+      await store.lockNames(names);
+      if (await store.findByIndexes(names, 'held')) return { kind: 'name-taken' };
+      await store.dropNames(names);
       const id = newId();
       const { key, wrapped } = newAccountKey(keyring, id);
       await store.insert({
@@ -65,6 +80,12 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
     /** The account a login name belongs to, whatever its case, spacing or Unicode form. */
     async findByLogin(login: string): Promise<AccountRow | undefined> {
       return store.findByIndexes(indexesOf(login).map(({ index }) => index));
+    },
+
+    /** The same, or the account that has left the name and may still come back to it. */
+    async findNameHolder(login: string): Promise<AccountRow | undefined> {
+      const names = indexesOf(login).map(({ index }) => index);
+      return store.findByIndexes(names, 'held');
     },
 
     /**
@@ -120,9 +141,48 @@ export function createIdentity({ db, keyring }: { db: Db; keyring: Keyring }) {
       return (await store.raiseSessionEpoch(id)) > 0;
     },
 
-    setStatus: (id: string, status: 'active' | 'disabled') => store.setStatus(id, status),
+    /** Notes that the owner reads the account's mail. False: that was known, or no account. */
+    confirmEmail: async (id: string): Promise<boolean> => (await store.confirmEmail(id)) > 0,
+
+    /** False when there is no such account, or its owner has closed it: that is for good. */
+    async setStatus(id: string, status: 'active' | 'disabled'): Promise<boolean> {
+      return (await store.setStatus(id, status)) > 0;
+    },
 
     holdForSignIn: (id: string) => store.holdForSignIn(id),
+
+    /**
+     * Changes the profile of an active account whose epoch is still `from`; call it in a
+     * transaction. Two changes at once come one after the other, and neither undoes the other.
+     *
+     * @returns the fields whose values are others now, or nothing if the account was taken back
+     */
+    async changeProfile(
+      id: string,
+      from: number,
+      change: ProfileChange,
+    ): Promise<readonly ProfileField[] | undefined> {
+      const held = await store.holdForChange(id);
+      if (held?.status !== 'active' || held.securityEpoch !== from || !held.wrapped) {
+        return undefined;
+      }
+      const key = openAccountKey(keyring, id, held.wrapped);
+      const { profile, changed } = change(openPerson(key, id, held).profile);
+      if (changed.length > 0) await store.saveProfile(id, sealProfile(key, id, profile));
+      return changed;
+    },
+
+    /**
+     * Closes an active shopper's account whose epoch is still `from`, for good: of any number of
+     * closings at once one gets true. Ends every log-in as raising the epoch does. Call it in the
+     * transaction that takes away what the account has.
+     */
+    async closeAccount(id: string, from: number): Promise<boolean> {
+      return (await store.close(id, from)) > 0;
+    },
+
+    /** Whether its owner has closed the account. */
+    isClosed: (id: string): Promise<boolean> => store.isClosed(id),
 
     /** Destroys the account's key and its index entries: nobody can read or find it any more. */
     forgetPerson: (id: string) => store.deleteKey(id),

@@ -1,4 +1,5 @@
 /** One spelling per person, so that lookups, uniqueness and limits cannot be talked around. */
+import type { Keyring } from '../../kernel/keyring.js';
 
 const MAX_LENGTH = 254;
 // One @, something on both sides, no white space or control characters. Whether the mailbox
@@ -9,6 +10,10 @@ const EMAIL = /^[^\s@\p{Cc}]{1,64}@[^\s@\p{Cc}]{1,253}$/u;
 export function canonicalLogin(login: string): string {
   return login.trim().normalize('NFC').toLowerCase();
 }
+
+/** What a name is found by, under each key of the ring, the newest first. */
+export const loginIndexes = (keyring: Keyring) => (login: string) =>
+  keyring.blindIndexes('login-name-index', canonicalLogin(login));
 
 /** Whether `login` can be an e-mail address (RFC 5321 length limits). */
 export function isEmailAddress(login: string): boolean {

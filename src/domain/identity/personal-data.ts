@@ -33,6 +33,25 @@ export function openAccountKey(keyring: Keyring, accountId: string, wrapped: Uin
   return keyring.open(PURPOSE, wrapped, accountId);
 }
 
+/** Opens accounts' keys by their ids. `find`: none when it was destroyed, as persons are. */
+export function accountKeys(
+  store: { findKey(accountId: string): Promise<Uint8Array | undefined> },
+  keyring: Keyring,
+) {
+  async function find(accountId: string): Promise<Buffer | undefined> {
+    const wrapped = await store.findKey(accountId);
+    return wrapped && openAccountKey(keyring, accountId, wrapped);
+  }
+  return {
+    find,
+    async get(accountId: string): Promise<Buffer> {
+      const key = await find(accountId);
+      if (!key) throw new Error('An account without its key has no address');
+      return key;
+    },
+  };
+}
+
 /** Seals a person's data; each column is bound to its account and to its own name. */
 export function sealPerson(
   key: Uint8Array,
@@ -41,9 +60,20 @@ export function sealPerson(
 ): SealedPerson {
   return {
     sealedEmail: sealBox(key, person.email, `accounts/${accountId}/email`),
-    sealedProfile: sealBox(key, JSON.stringify(person.profile), `accounts/${accountId}/profile`),
+    sealedProfile: sealProfile(key, accountId, person.profile),
   };
 }
+
+/** One address in a row of its own, of which `context` says which. */
+export const sealAddress = (key: Uint8Array, email: string, context: string): Bytes =>
+  sealBox(key, email, context);
+
+export const openAddress = (key: Uint8Array, box: Uint8Array, context: string): string =>
+  openBox(key, box, context).toString('utf8');
+
+/** A person's profile by itself, sealed as `sealPerson` does. */
+export const sealProfile = (key: Uint8Array, accountId: string, profile: Profile): Bytes =>
+  sealBox(key, JSON.stringify(profile), `accounts/${accountId}/profile`);
 
 /** The reverse of `sealPerson`; throws `SealBroken` if a value was moved or altered. */
 export function openPerson(

@@ -23,6 +23,8 @@ const columns = {
   createdAt: true,
 } as const;
 
+const FALSE = Prisma.sql`FALSE`;
+
 export type IdentityStore = ReturnType<typeof identityStore>;
 
 export function identityStore(db: Db) {
@@ -61,7 +63,12 @@ export function identityStore(db: Db) {
       }
     },
 
-    async findByIndexes(indexes: readonly Bytes[]): Promise<AccountRow | undefined> {
+    /** The account that logs in with the name; `held`: or that has left it a while ago. */
+    async findByIndexes(
+      indexes: readonly Bytes[],
+      which: 'current' | 'held' = 'current',
+    ): Promise<AccountRow | undefined> {
+      const held = which === 'held' ? Prisma.sql`n.reserved_until > clock_timestamp()` : FALSE;
       // One statement for names that exist and names that do not: a second one would tell.
       const rows = await db.$queryRaw<AccountRow[]>`
         SELECT a.id::text, a.kind::text, a.status::text, a.security_epoch AS "securityEpoch",
@@ -69,8 +76,34 @@ export function identityStore(db: Db) {
                a.created_at AS "createdAt"
           FROM login_names n JOIN accounts a ON a.id = n.account_id
          WHERE n.index IN (${Prisma.join([...indexes])})
+           AND (n.reserved_until IS NULL OR ${held})
          LIMIT 1`;
       return rows[0];
+    },
+
+    /** Takes the account's present name away; nobody else gets it for so many seconds. */
+    async leaveName(accountId: string, reservedSeconds: number): Promise<void> {
+      await db.$executeRaw`
+        UPDATE login_names
+           SET reserved_until = clock_timestamp() + make_interval(secs => ${reservedSeconds})
+         WHERE account_id = ${accountId}::uuid AND reserved_until IS NULL`;
+    },
+
+    /** Whoever has left these names once has had the time to come back. */
+    async dropNames(indexes: readonly Bytes[]): Promise<void> {
+      await db.loginName.deleteMany({ where: { index: { in: [...indexes] } } });
+    },
+
+    async giveName(
+      accountId: string,
+      names: readonly { index: Bytes; keyId: string }[],
+      sealedEmail: Bytes,
+    ): Promise<void> {
+      await db.loginName.createMany({ data: names.map((name) => ({ ...name, accountId })) });
+      await db.account.update({
+        where: { id: accountId },
+        data: { sealedEmail, emailVerified: true },
+      });
     },
 
     async find(id: string): Promise<AccountRow | undefined> {
@@ -88,6 +121,10 @@ export function identityStore(db: Db) {
         },
       });
       return row ?? undefined;
+    },
+
+    async findKey(accountId: string): Promise<Bytes | undefined> {
+      return (await db.accountKey.findUnique({ where: { accountId } }))?.wrapped;
     },
 
     async list(page: { after?: string; limit: number }): Promise<AccountRow[]> {
@@ -129,8 +166,59 @@ export function identityStore(db: Db) {
          WHERE id = ${id}::uuid`;
     },
 
-    async setStatus(id: string, status: 'active' | 'disabled'): Promise<void> {
-      await db.account.update({ where: { id }, data: { status } });
+    async confirmEmail(id: string): Promise<number> {
+      const data = { emailVerified: true };
+      return (await db.account.updateMany({ where: { id, emailVerified: false }, data })).count;
+    },
+
+    async setStatus(id: string, status: 'active' | 'disabled'): Promise<number> {
+      const where = { id, closedAt: null };
+      return (await db.account.updateMany({ where, data: { status } })).count;
+    },
+
+    /** Status, epoch and end of log-ins in one statement: whoever comes second finds nothing. */
+    close: (id: string, from: number): Promise<number> =>
+      db.$executeRaw`
+        UPDATE accounts
+           SET status = 'disabled', closed_at = clock_timestamp(),
+               security_epoch = GREATEST(security_epoch + 1, session_epoch,
+                                         extract(epoch FROM clock_timestamp())::int),
+               updated_at = now()
+         WHERE id = ${id}::uuid AND kind = 'shopper' AND status = 'active'
+           AND security_epoch = ${from}`,
+
+    async isClosed(id: string): Promise<boolean> {
+      return (await db.account.count({ where: { id, closedAt: { not: null } } })) > 0;
+    },
+
+    /** Holds the account for a change of what is in it, until the transaction ends. */
+    async holdForChange(id: string): Promise<
+      | {
+          status: string;
+          securityEpoch: number;
+          sealedEmail: Bytes | null;
+          sealedProfile: Bytes | null;
+          wrapped: Bytes | null;
+        }
+      | undefined
+    > {
+      // First the lock, then the look: in one statement the key would be read from before it.
+      await db.$executeRaw`SELECT 1 FROM accounts WHERE id = ${id}::uuid FOR UPDATE`;
+      const row = await db.account.findUnique({
+        where: { id },
+        select: {
+          status: true,
+          securityEpoch: true,
+          sealedEmail: true,
+          sealedProfile: true,
+          key: { select: { wrapped: true } },
+        },
+      });
+      return row ? { ...row, wrapped: row.key?.wrapped ?? null } : undefined;
+    },
+
+    async saveProfile(id: string, sealedProfile: Bytes): Promise<void> {
+      await db.account.update({ where: { id }, data: { sealedProfile } });
     },
 
     /**
@@ -161,6 +249,13 @@ export function identityStore(db: Db) {
     async deleteKey(id: string): Promise<void> {
       await db.accountKey.deleteMany({ where: { accountId: id } });
       await db.loginName.deleteMany({ where: { accountId: id } });
+      await db.emailRequest.deleteMany({ where: { accountId: id } });
+      await db.emailChange.deleteMany({ where: { accountId: id } });
+      // Nobody can open it any more; there is no reason to keep it either.
+      await db.account.updateMany({
+        where: { id },
+        data: { sealedEmail: null, sealedProfile: null, emailVerified: false },
+      });
     },
   };
 }

@@ -3,7 +3,8 @@
  *
  * Promises: a letter is queued in the transaction of the fact itself, so neither goes out
  * without the other; whoever reads the queue's tables learns neither whom nor what it is about;
- * no address is ever kept in it.
+ * no address is kept in it but that of a closed account, sealed and for a few hours, because
+ * there is nowhere left to look it up.
  */
 import { newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
@@ -14,13 +15,19 @@ import { mailStore, SEND_LETTER } from './store.js';
 export type {
   AccountLetter,
   Circumstances,
+  FarewellFacts,
+  FarewellLetter,
+  LeftLetter,
   Letter,
   LetterFacts,
   LetterKind,
   NewcomerFacts,
   NewcomerLetter,
   Surprise,
+  WantedLetter,
 } from './letters.js';
+
+export { FAREWELL_SECONDS } from './letters.js';
 
 /** The queue's name for the sending of a letter. */
 export const sendLetterTask = SEND_LETTER;

@@ -8,15 +8,13 @@
  * and five tries void both; fifteen minutes by database time; an address has one at most, the
  * newest; of any number of uses at once one counts.
  */
-import { randomInt } from 'node:crypto';
 import { digest, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
+import { CODE_TRIES, createLetterCodes } from '../../kernel/letter-codes.js';
 import type { Db } from '../../platform/postgres.js';
 import { type RegistrationRow, registrationStore } from './store.js';
 
 export const REGISTRATION_SECONDS = 15 * 60;
-/** So many codes may be tried (NIST SP 800-63B section 3.1.3.2; OWASP ASVS 6.6.3). */
-export const CODE_TRIES = 5;
 
 /** Who somebody says they are. */
 export type Newcomer = { readonly email: string; readonly name: string | undefined };
@@ -46,7 +44,6 @@ const SEALED = 'registration';
 const ADDRESS = 'registration-address';
 const CODE = 'registration-code';
 const TOKEN = /^[A-Za-z0-9_-]{43}$/;
-const DIGITS = /^[0-9]{6}$/;
 
 export function createRegistrations({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = registrationStore(db, {
@@ -54,12 +51,11 @@ export function createRegistrations({ db, keyring }: { db: Db; keyring: Keyring 
     tries: CODE_TRIES,
   });
   const inInteraction = (id: string) => digest(`registration ${id}`);
-  // The row's id is part of it: a hash copied under another address opens nothing.
-  const codesOf = (id: string, code: string) =>
-    keyring.blindIndexes(CODE, `${id}:${code}`).map(({ index }) => index);
-  const newest = <T>([first]: readonly T[]): T => {
-    if (first === undefined) throw new Error('The keyring is empty');
-    return first;
+  const codes = createLetterCodes(keyring, CODE);
+  const addressIndex = (address: string) => {
+    const [newest] = keyring.blindIndexes(ADDRESS, address);
+    if (!newest) throw new Error('The keyring is empty');
+    return newest.index;
   };
 
   function open(row: RegistrationRow | undefined): Registration | undefined {
@@ -84,16 +80,16 @@ export function createRegistrations({ db, keyring }: { db: Db; keyring: Keyring 
     ): Promise<{ readonly id: string; readonly token: string; readonly code: string }> {
       const id = newId();
       const token = newBearerValue();
-      const code = String(randomInt(1_000_000)).padStart(6, '0');
+      const { code, hash: codeHash } = codes.draw(id);
       const { email, name } = input;
       await store.insert({
         id,
-        addressIndex: newest(keyring.blindIndexes(ADDRESS, input.address)).index,
+        addressIndex: addressIndex(input.address),
         interactionHash: inInteraction(input.interactionId),
         clientId: input.clientId,
         sealed: keyring.seal(SEALED, JSON.stringify({ email, name }), id),
         tokenHash: digest(token),
-        codeHash: newest(codesOf(id, code)),
+        codeHash,
       });
       return { id, token, code };
     },
@@ -125,7 +121,6 @@ export function createRegistrations({ db, keyring }: { db: Db; keyring: Keyring 
      * at. Call it outside of a transaction, where a roll-back would give the try back.
      */
     async tryCode(interactionId: string, typed: string): Promise<CodeResult> {
-      const code = typed.normalize('NFKC').replace(/\s/gu, '');
       const hash = inInteraction(interactionId);
       const row = await store.find({ interactionHash: hash });
       if (!row) return { kind: 'gone' };
@@ -136,9 +131,7 @@ export function createRegistrations({ db, keyring }: { db: Db; keyring: Keyring 
         const now = await store.find({ interactionHash: hash });
         return now?.verified ? { kind: 'right' } : { kind: 'gone' };
       }
-      const right =
-        DIGITS.test(code) &&
-        codesOf(row.id, code).some((index) => sameDigest(index, spent.codeHash));
+      const right = codes.isRight(row.id, typed, spent.codeHash);
       if (right) return (await store.verify(row.id)) ? { kind: 'right' } : { kind: 'gone' };
       return spent.tries >= CODE_TRIES ? { kind: 'void' } : { kind: 'wrong' };
     },

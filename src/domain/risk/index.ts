@@ -40,12 +40,18 @@ export {
   SECOND_FACTOR_TRUST_SECONDS,
   trustsSecondFactor,
 } from './devices/device.js';
-export { describeUserAgent } from './devices/user-agent.js';
+export { describeUserAgent, readDeviceLabel } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
 
-/** Letters with a link to an account or to a new one, and passwords proposed under one link. */
-export type LimitedUse = 'reset-letter' | 'reset-proposal' | 'registration-letter';
+/** Letters that open an account, make a new one or move one, and passwords proposed under one link. */
+export type LimitedUse =
+  | 'reset-letter'
+  | 'reset-proposal'
+  | 'registration-letter'
+  | 'email-letter'
+  | 'code-letter'
+  | 'code-letter-a-day';
 
 export type Risk = ReturnType<typeof createRisk>;
 
@@ -209,6 +215,17 @@ export function createRisk({ db, clock, keyring }: { db: Db; clock: Clock; keyri
       if (before.matching > 0) return 'known';
       await store.trimNetworks(accountId, NETWORKS_PER_ACCOUNT);
       return 'new';
+    },
+
+    /**
+     * Forgets where an account was used from and how often somebody guessed at it: its devices,
+     * networks and counters. Returns how many devices went.
+     */
+    async forgetAccount(accountId: string): Promise<number> {
+      // The counters first: each device has one of its own.
+      await store.clear(keys.all({ accountId }, await devices.ids(accountId), undefined));
+      await store.forgetNetworks(accountId);
+      return devices.remove(accountId);
     },
 
     /** Takes a solved challenge. False: somebody has used it already. */

@@ -127,6 +127,10 @@ export function riskStore(db: Db) {
                            OFFSET ${kept})`;
     },
 
+    async forgetNetworks(accountId: string): Promise<void> {
+      await db.seenNetwork.deleteMany({ where: { accountId } });
+    },
+
     async spendChallenge(hash: Bytes, ttlSeconds: number): Promise<boolean> {
       const changed = await db.$executeRaw`
         INSERT INTO spent_challenges (hash, expires_at)

@@ -145,6 +145,9 @@ export function createAttempts({ db, keyring }: { db: Db; keyring: Keyring }) {
      */
     end: (interactionId: string): Promise<boolean> => store.end(digest(interactionId)),
 
+    /** Ends whatever is under way for an account, and empties it of what was shown once. */
+    forgetAccount: (accountId: string): Promise<void> => store.forget(accountId),
+
     /** Clears one batch of what ended by itself long ago; returns how many rows went. */
     deleteExpired: (limit: number): Promise<number> => store.deleteExpired(limit),
   };

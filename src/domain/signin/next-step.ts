@@ -4,7 +4,7 @@
  */
 
 /** What can be proven on the way in. */
-export type Factor = 'password' | 'totp' | 'recovery-code' | 'passkey';
+export type Factor = 'password' | 'email-code' | 'totp' | 'recovery-code' | 'passkey';
 
 /** A factor, and the second in which it was proven. */
 export type Proof = { readonly factor: Factor; readonly at: number };
@@ -75,13 +75,17 @@ export type Step =
  * authenticator, NIST SP 800-63B 3.1.7). So it is enough by itself, for staff too, and stands in
  * for a code. For shoppers it is another way in and takes none away: having one does not make the
  * password ask for more, or whoever is at another device could not get in.
+ *
+ * A code by e-mail stands in for the password and for nothing else: whoever reads the mail can
+ * choose a new password with it, so it is worth as much, and it is no second factor beside one.
  */
 export function nextStep(situation: Situation): Step {
   const { accountKind, proven } = situation;
   const password = latest(proven, ['password']);
+  const letter = latest(proven, ['email-code']);
   const passkey = latest(proven, ['passkey']);
   const code = latest(proven, ['totp', 'recovery-code']);
-  const [first] = [passkey, password].filter((proof) => proof !== undefined);
+  const [first] = [passkey, password, letter].filter((proof) => proof !== undefined);
   if (!first) return { kind: 'password' };
 
   const requiredAcr = situation.requiredAcr ?? ACR_ONE_FACTOR;
@@ -107,10 +111,10 @@ export function nextStep(situation: Situation): Step {
   }
   if (situation.codesToShow) return { kind: 'show-recovery-codes' };
 
-  const proofs = [password, code, passkey].filter((proof) => proof !== undefined);
+  const proofs = [password, letter, code, passkey].filter((proof) => proof !== undefined);
   return {
     kind: 'done',
-    ...whatHappened({ password, code, passkey }),
+    ...whatHappened({ password, letter, code, passkey }),
     provenAt: Math.min(...proofs.map(({ at }) => at)),
   };
 }
@@ -136,9 +140,14 @@ function latest(proofs: readonly Proof[], factors: readonly Factor[]): Proof | u
  * `user`: the device asked somebody to be there. `mfa`: it also verified who, which is always
  * asked for and signed; not by what means, so neither `pin` nor `fpt` would be true. The class is
  * phishing-resistant, because the device signs for our origin and for no other.
+ *
+ * A code by e-mail is `otp`, too: it works once, wherever it came from. There is no word for the
+ * mailbox. `mca` (more than one channel) is left out, because mail and page are often read in the
+ * same browser; and `mfa` takes an app or a sheet beside it.
  */
 function whatHappened(by: {
   password: Proof | undefined;
+  letter: Proof | undefined;
   code: Proof | undefined;
   passkey: Proof | undefined;
 }): {
@@ -147,7 +156,7 @@ function whatHappened(by: {
 } {
   const amr = [
     ...(by.password ? ['pwd'] : []),
-    ...(by.code ? ['otp'] : []),
+    ...(by.letter || by.code ? ['otp'] : []),
     ...(by.passkey ? ['pop', 'user'] : []),
   ];
   if (by.passkey) return { amr: [...amr, 'mfa'], acr: ACR_PHISHING_RESISTANT };

@@ -107,6 +107,14 @@ export function attemptStore(db: Db, maxWrongCodes: number) {
       return changed > 0;
     },
 
+    /** Empties what is under way for an account; the rows stay, so that a void one stays void. */
+    async forget(accountId: string): Promise<void> {
+      await db.$executeRaw`
+        UPDATE sign_in_attempts
+           SET account_id = NULL, proven = '[]', sealed_enrolment = NULL
+         WHERE account_id = ${accountId}::uuid`;
+    },
+
     /** A day later than need be: a void attempt outlives every interaction it could guard. */
     async deleteExpired(limit: number): Promise<number> {
       return db.$executeRaw`

@@ -6,6 +6,7 @@ export type AccountOverview = {
   readonly passwordChangedAt: Date | undefined;
   readonly secondFactorSince: Date | undefined;
   readonly recoveryCodesLeft: number;
+  readonly passkeys: number;
   readonly devices: number;
 };
 
@@ -17,6 +18,7 @@ export function createLookOver({ domain }: Pick<FlowParts, 'domain'>): LookOver 
     passwordChangedAt: await credentials.passwordChangedAt(accountId),
     secondFactorSince: await credentials.totpSince(accountId),
     recoveryCodesLeft: await credentials.remainingRecoveryCodes(accountId),
+    passkeys: (await credentials.listPasskeys(accountId)).length,
     devices: (await risk.listDevices(accountId)).length,
   });
 }

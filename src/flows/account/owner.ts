@@ -4,6 +4,7 @@
  */
 import { ACR_TWO_FACTORS, isAcr, satisfies } from '../../domain/signin/index.js';
 import { type Clock, epochSeconds } from '../../kernel/clock.js';
+import type { Language } from '../../kernel/language.js';
 import type { FlowParts } from '../domain.js';
 
 /** What a living token of the account pages says. */
@@ -23,7 +24,11 @@ export type FindAccountToken = (value: string) => Promise<AccountToken | undefin
 export type Owner = AccountToken & {
   readonly kind: 'shopper' | 'staff';
   readonly email: string;
+  readonly emailVerified: boolean;
+  readonly createdAt: Date;
   readonly name: string | undefined;
+  /** The language they have chosen for themselves. */
+  readonly locale: Language | undefined;
   /** As it was at this look: what rests on it must not survive a later one. */
   readonly securityEpoch: number;
   readonly hasSecondFactor: boolean;
@@ -36,20 +41,31 @@ export type Visit = (token: string) => Promise<Owner | undefined>;
 export function createVisit(
   parts: Pick<FlowParts, 'domain'> & { readonly findToken: FindAccountToken },
 ): Visit {
-  const { identity, credentials } = parts.domain;
   return async (value) => {
     const token = await parts.findToken(value);
-    const person = token && (await identity.findPerson(token.accountId));
-    if (!token || person?.status !== 'active') return undefined;
-    return {
-      ...token,
-      kind: person.kind,
-      email: person.email ?? '',
-      name: person.profile.name,
-      securityEpoch: person.securityEpoch,
-      hasSecondFactor: await credentials.hasTotp(person.id),
-      workId: `account ${value}`,
-    };
+    return token && ownerOf(parts.domain, token, value);
+  };
+}
+
+/** Whose token this is; nothing when the account is no more, or not active. */
+export async function ownerOf(
+  { identity, credentials }: FlowParts['domain'],
+  token: AccountToken,
+  value: string,
+): Promise<Owner | undefined> {
+  const person = await identity.findPerson(token.accountId);
+  if (person?.status !== 'active') return undefined;
+  return {
+    ...token,
+    kind: person.kind,
+    email: person.email ?? '',
+    emailVerified: person.emailVerified,
+    createdAt: person.createdAt,
+    name: person.profile.name,
+    locale: person.profile.locale,
+    securityEpoch: person.securityEpoch,
+    hasSecondFactor: await credentials.hasTotp(person.id),
+    workId: `account ${value}`,
   };
 }
 

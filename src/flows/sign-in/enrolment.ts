@@ -32,7 +32,7 @@ export function createEnrolment(parts: SignInParts & { now: () => Date }) {
         if (result.kind !== 'confirmed') {
           const counted = await tx.attempts.countWrongCode(id);
           if (counted.kind === 'void') {
-            await tellOfVoid(tx, request, visitor, account.id);
+            await tellOfVoid(tx, request, visitor, attempt);
             return { kind: 'ended' };
           }
           const again = await pageOf({ ...parts, domain: tx }, request, account, attempt, step);

@@ -84,7 +84,7 @@ export async function finishSignIn(
     });
     await mail.enqueue({
       kind: 'suspicious_sign_in',
-      ...(step.amr.includes('pwd') ? {} : { by: 'passkey' as const }),
+      ...byWhat(step.amr),
       accountId: account.id,
       why,
       at: input.at,
@@ -101,4 +101,10 @@ export async function finishSignIn(
     acr: step.acr,
     deviceToken,
   };
+}
+
+/** What took the place of the password, if something did. */
+function byWhat(amr: readonly string[]): { by?: 'passkey' | 'email_code' } {
+  if (amr.includes('pwd')) return {};
+  return { by: amr.includes('pop') ? 'passkey' : 'email_code' };
 }

@@ -58,7 +58,7 @@ export function createSecondFactor(parts: SignInParts & { now: () => Date }) {
         });
         const counted = await tx.attempts.countWrongCode(request.interactionId);
         if (counted.kind === 'void') {
-          await tellOfVoid(tx, request, visitor, account.id);
+          await tellOfVoid(tx, request, visitor, attempt);
           return { kind: 'ended' };
         }
         const step = await stepOf(tx, request, account, attempt, undefined);

@@ -70,12 +70,12 @@ export function createSteps(parts: SignInParts & { now: () => Date }) {
     });
   }
 
-  /** Whoever it was had the password: its owner must hear of it (OWASP ASVS 6.3.5). */
+  /** Whoever it was had the password, or reads the mail: its owner must hear of it (ASVS 6.3.5). */
   async function tellOfVoid(
     { audit, mail }: Domain,
     request: SignInRequest,
     visitor: Visitor,
-    accountId: string,
+    { accountId, proven }: SignInAttempt,
   ): Promise<void> {
     await audit.record({
       event: 'sign_in_void',
@@ -87,6 +87,7 @@ export function createSteps(parts: SignInParts & { now: () => Date }) {
     });
     await mail.enqueue({
       kind: 'sign_in_void',
+      ...(proven.some(({ factor }) => factor === 'email-code') ? { by: 'email_code' } : {}),
       accountId,
       at: parts.now(),
       shop: request.clientName,

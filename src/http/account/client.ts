@@ -8,6 +8,7 @@ import { ACCOUNT_AUDIENCE, accountScopes } from '../../domain/access/index.js';
 import type { StepUp } from '../../flows/account/owner.js';
 import { ACCOUNT_CALLBACK, ACCOUNT_CLIENT } from '../../flows/ensure-account-client.js';
 import { AppError } from '../../kernel/errors.js';
+import type { Language } from '../../kernel/language.js';
 import type { InProcessFetch } from '../in-process.js';
 import type { Pending } from './cookies.js';
 
@@ -25,7 +26,12 @@ export type Finished =
   | { readonly kind: 'expired' };
 
 export type AccountClient = {
-  begin(ask: { stepUp?: StepUp | undefined; loginHint?: string | undefined }): Promise<Begun>;
+  begin(ask: {
+    stepUp?: StepUp | undefined;
+    loginHint?: string | undefined;
+    /** What the sign-in speaks, unless the person has chosen otherwise in this browser. */
+    language: Language;
+  }): Promise<Begun>;
   finish(address: URL, pending: Pending): Promise<Finished>;
   /** Where the session behind it is ended, after a question (RP-Initiated Logout 1.0). */
   readonly signOutPath: string;
@@ -56,7 +62,7 @@ export function createAccountClient(issuer: string, fetch: InProcessFetch): Acco
   return {
     signOutPath: `/oauth2/logout?client_id=${ACCOUNT_CLIENT}`,
 
-    begin: ({ stepUp, loginHint }) =>
+    begin: ({ stepUp, loginHint, language }) =>
       told(async () => {
         const config = await server();
         const verifier = oidc.randomPKCECodeVerifier();
@@ -70,6 +76,7 @@ export function createAccountClient(issuer: string, fetch: InProcessFetch): Acco
           nonce,
           code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
           code_challenge_method: 'S256',
+          ui_locales: language,
           ...(stepUp ? { max_age: String(stepUp.maxAge) } : {}),
           ...(stepUp?.acr ? { acr_values: stepUp.acr } : {}),
           ...(loginHint ? { login_hint: loginHint } : {}),

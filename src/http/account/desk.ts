@@ -11,7 +11,7 @@ import type { Clock } from '../../kernel/clock.js';
 import type { AppContext, RequestState } from '../context.js';
 import type { DeviceCookie } from '../device-cookie.js';
 import { readForm } from '../form-body.js';
-import { pageOf } from '../language.js';
+import { pageOf, preferLanguage } from '../language.js';
 import { type FormTokens, formField, refuseCrossSite } from '../middleware/form-guard.js';
 import { type AccountFrame, type AsideReason, accountAsidePage } from '../views/account.js';
 import { visitorOf } from '../visitor.js';
@@ -45,6 +45,8 @@ export type Call = {
   goTo(path: string, notice?: Notice): void;
   /** Gets a new token, silently while the session lives, and goes on to the page. */
   renew(path: string, notice?: Notice): Promise<void>;
+  /** Forgets who it was, and goes to a page for everybody. */
+  leave(path: string): void;
 };
 
 type Work = (call: Call) => Promise<void> | void;
@@ -75,7 +77,11 @@ export function createDesk(parts: DeskParts) {
     if (!(await parts.isOpen())) return aside(ctx, 403, 'closed');
     const { owner, notice } = input;
     const stepUp = input.stepUp && owner ? missingProof(owner, parts.clock) : undefined;
-    const begun = await client.begin({ stepUp, loginHint: owner?.email || undefined });
+    const begun = await client.begin({
+      stepUp,
+      loginHint: owner?.email || undefined,
+      language: ctx.state.language,
+    });
     cookies.addPending(ctx, {
       ...begun.pending,
       returnTo: returnPath(input.to),
@@ -108,13 +114,19 @@ export function createDesk(parts: DeskParts) {
         send(ctx, path);
       },
       renew: (path, notice) => begin(ctx, { to: path, owner, notice }),
+      leave(path) {
+        cookies.clearSession(ctx);
+        send(ctx, path);
+      },
     };
   };
 
   const look = async (ctx: AppContext) => {
     const token = cookies.readSession(ctx)?.token;
     const owner = token === undefined ? undefined : await parts.visit(token);
-    return owner && token !== undefined ? { owner, token } : undefined;
+    if (!owner || token === undefined) return undefined;
+    preferLanguage(ctx, owner.locale);
+    return { owner, token };
   };
 
   const page = (path: string, { fresh }: Rules, work: Work) => {

@@ -1,10 +1,11 @@
-/** What a page tells once, about what was done a moment ago. The words stand in the template. */
+/** What a page tells once, about what was done a moment ago. The template chooses the words. */
 
 export const notices = [
   'again',
   'cancelled',
   'other-account',
   'changed-meanwhile',
+  'email-changed',
   'password-changed',
   'app-added',
   'app-removed',
@@ -19,6 +20,7 @@ export const notices = [
   'passkey-added',
   'passkey-renamed',
   'passkey-removed',
+  'profile-saved',
   'nothing-left',
 ] as const;
 

@@ -1,6 +1,8 @@
 /** The pages of an owner's passkeys. What changes one takes a fresh proof. */
 import { PASSKEYS_PER_ACCOUNT } from '../../domain/credentials/index.js';
+import { readDeviceLabel } from '../../domain/risk/index.js';
 import type { ListedPasskey, ManagePasskeys } from '../../flows/account/passkeys.js';
+import { wordsIn } from '../../words/index.js';
 import { allowPasskeys } from '../middleware/headers.js';
 import {
   accountNewPasskeyPage,
@@ -24,7 +26,7 @@ export function passkeyPages(desk: Desk, passkeys: ManagePasskeys): void {
     call.ctx.body = accountNewPasskeyPage({
       ...call.frame('second-step'),
       passkey: { action: NEW, options: OPTIONS, page: NEW },
-      name: problem ? call.field('name').slice(0, 60) : call.visitor.deviceLabel,
+      name: problem ? call.field('name').slice(0, 60) : ownWords(call),
       most: PASSKEYS_PER_ACCOUNT,
       problem,
     });
@@ -89,5 +91,9 @@ export function passkeyPages(desk: Desk, passkeys: ManagePasskeys): void {
     }
   });
 }
+
+/** What this browser is called by whoever reads the page. */
+const ownWords = ({ ctx, visitor }: Call): string =>
+  wordsIn(ctx.state.language).device(readDeviceLabel(visitor.deviceLabel));
 
 const idOf = ({ ctx }: Call): string => String(ctx.params.id);

@@ -3,7 +3,6 @@ import { MIN_LENGTH } from '../../domain/credentials/index.js';
 import type { ChangePassword } from '../../flows/account/change-password.js';
 import type { LookOver } from '../../flows/account/overview.js';
 import { AppError } from '../../kernel/errors.js';
-import { clockTime } from '../views/when.js';
 import { accountPasswordPage, type PasswordFormProblem } from '../views.js';
 import type { Call, Desk } from './desk.js';
 import { ACCOUNT_HOME } from './return-to.js';
@@ -53,15 +52,10 @@ export function passwordPages(desk: Desk, parts: PasswordParts): void {
           return call.goTo(PATH, 'changed-meanwhile');
         case 'wrong-password':
           return await refuse(call, 422, result);
-        case 'refused': {
-          const reasons = result.faults.map(({ message }) => `${message}.`);
-          return await refuse(call, 422, { kind: 'refused', reasons });
-        }
-        case 'locked': {
-          const { retryAfterSeconds } = result;
-          const opensAt = clockTime(retryAfterSeconds);
-          return await refuse(call, 429, { ...result, opensAt }, retryAfterSeconds);
-        }
+        case 'refused':
+          return await refuse(call, 422, result);
+        case 'locked':
+          return await refuse(call, 429, result, result.retryAfterSeconds);
       }
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'overloaded') throw error;

@@ -1,6 +1,8 @@
 /** The pages below `/account`, on which people look after their own account. */
 import type Router from '@koa/router';
+import type { ReadActivity } from '../../flows/account/activity.js';
 import type { ManageApplications } from '../../flows/account/applications.js';
+import type { ChangeEmail } from '../../flows/account/change-email.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
 import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
@@ -9,18 +11,24 @@ import type { Keyring } from '../../kernel/keyring.js';
 import type { RequestState } from '../context.js';
 import type { InProcessFetch } from '../in-process.js';
 import { accountOverviewPage } from '../views.js';
+import { activityPages } from './activity.js';
 import { authenticatorPages } from './authenticators.js';
 import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
 import { createDesk, type DeskParts } from './desk.js';
 import { devicePages } from './devices.js';
+import { emailPages } from './email.js';
 import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
+import { closingPages, type ProfileParts, profilePages } from './profile.js';
 import { applicationPages, sessionPages } from './sessions.js';
 
 export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
-  PasswordParts & {
+  PasswordParts &
+  ProfileParts & {
+    readonly readActivity: ReadActivity;
     readonly keyring: Pick<Keyring, 'seal' | 'open'>;
+    readonly changeEmail: ChangeEmail;
     readonly manageDevices: ManageDevices;
     readonly manageSessions: ManageSessions;
     readonly manageApplications: ManageApplications;
@@ -41,11 +49,15 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
     const overview = await parts.lookOver(call.owner);
     call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
   });
+  emailPages(desk, parts.changeEmail);
   passwordPages(desk, parts);
   authenticatorPages(desk, { ...parts, host: new URL(issuer).host });
   passkeyPages(desk, parts.managePasskeys);
   devicePages(desk, parts.manageDevices);
   sessionPages(desk, parts.manageSessions);
   applicationPages(desk, parts.manageApplications);
+  activityPages(desk, parts.readActivity);
+  profilePages(desk, parts);
+  closingPages(desk, parts);
   return desk.router;
 }

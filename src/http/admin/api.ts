@@ -2,9 +2,7 @@
  * The admin API. Each operation names the scope it needs, checks its input strictly, calls one
  * flow, and presents the outcome; everything wrong is a problem document (RFC 9457).
  */
-import bodyParser from '@koa/bodyparser';
 import Router from '@koa/router';
-import type { z } from 'zod';
 import { type Administrator, type AdminScope, mayAdminister } from '../../domain/access/index.js';
 import type { AuthorizeAdministrator } from '../../flows/authorize-administrator.js';
 import type { BrandClient } from '../../flows/brand-client.js';
@@ -15,6 +13,8 @@ import type { RevokeAccess } from '../../flows/revoke-access.js';
 import type { UnlockAccount } from '../../flows/unlock-account.js';
 import { AppError } from '../../kernel/errors.js';
 import { isId } from '../../kernel/ids.js';
+import { challenge, readAuthorization } from '../api/authorization.js';
+import { parseBody, readJson } from '../api/body.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
 import { ADMIN_LIMIT } from '../middleware/limits.js';
 import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
@@ -39,22 +39,13 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
     strict: true,
     sensitive: true,
   });
-  const json = bodyParser({
-    enableTypes: ['json'],
-    jsonLimit: ADMIN_LIMIT,
-    jsonStrict: true,
-    onError: (error) => {
-      throw (error as { status?: number }).status === 413
-        ? error
-        : new AppError('invalid_request', { detail: 'The body is not valid JSON', cause: error });
-    },
-  });
+  const json = readJson(ADMIN_LIMIT);
   const document = openApiDocument(parts.issuer);
 
   const administratorOf = async (ctx: AppContext, scope: AdminScope): Promise<Administrator> => {
     const administrator = await authenticate(ctx, parts.authorizeAdministrator);
     if (!mayAdminister(administrator, scope)) {
-      ctx.set('WWW-Authenticate', `Bearer error="insufficient_scope", scope="${scope}"`);
+      challenge(ctx, { error: 'insufficient_scope', scope });
       throw new AppError('insufficient_scope', { detail: `This needs the scope ${scope}` });
     }
     return administrator;
@@ -179,15 +170,15 @@ async function authenticate(
   ctx: AppContext,
   authorize: AuthorizeAdministrator,
 ): Promise<Administrator> {
-  const [scheme = '', token = '', ...rest] = ctx.get('Authorization').split(' ');
-  if (scheme.toLowerCase() !== 'bearer' || token === '' || rest.length > 0) {
-    ctx.set('WWW-Authenticate', 'Bearer');
+  const presented = readAuthorization(ctx);
+  if (presented?.scheme !== 'Bearer') {
+    challenge(ctx, {});
     throw new AppError('unauthenticated');
   }
-  const result = await authorize(token);
+  const result = await authorize(presented.token);
   switch (result.kind) {
     case 'unknown-token':
-      ctx.set('WWW-Authenticate', 'Bearer error="invalid_token"');
+      challenge(ctx, { error: 'invalid_token' });
       throw new AppError('unauthenticated');
     case 'wrong-audience':
       throw new AppError('forbidden', { detail: 'This token is not for the admin API' });
@@ -200,22 +191,6 @@ function idOf(ctx: AppContext): string {
   const id = String(ctx.params.id);
   if (!isId(id)) throw new AppError('not_found');
   return id;
-}
-
-function parseBody<T>(ctx: AppContext, shape: z.ZodType<T>): T {
-  const parsed = shape.safeParse(ctx.request.body ?? {});
-  if (parsed.success) return parsed.data;
-  throw new AppError('validation_failed', {
-    fields: parsed.error.issues.flatMap((issue) => {
-      const at = (path: readonly PropertyKey[]) => path.map((part) => `/${String(part)}`).join('');
-      return issue.code === 'unrecognized_keys'
-        ? issue.keys.map((key) => ({
-            pointer: at([...issue.path, key]),
-            message: 'This field is not known here',
-          }))
-        : [{ pointer: at(issue.path), message: issue.message }];
-    }),
-  });
 }
 
 function presentStatus(ctx: AppContext, body: object, result: ChangeStatusResult): void {

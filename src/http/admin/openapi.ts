@@ -1,34 +1,11 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
+import { json, problemSchema, refusal } from '../api/openapi.js';
 import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
-
-const problem = {
-  type: 'object',
-  required: ['type', 'title', 'status', 'requestId'],
-  properties: {
-    type: { type: 'string', format: 'uri-reference' },
-    title: { type: 'string' },
-    status: { type: 'integer' },
-    detail: { type: 'string' },
-    requestId: { type: 'string' },
-    errors: {
-      type: 'array',
-      items: {
-        type: 'object',
-        required: ['pointer', 'message'],
-        properties: { pointer: { type: 'string' }, message: { type: 'string' } },
-      },
-    },
-  },
-};
 
 const count = { type: 'integer', minimum: 0 };
 
 function answers(success: object, status: 200 | 204): object {
-  const refusal = (description: string) => ({
-    description,
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
-  });
   return {
     [status]: success,
     400: refusal('The body is not valid JSON'),
@@ -70,11 +47,6 @@ function operation(input: {
     },
   };
 }
-
-const json = (description: string, schema: object) => ({
-  description,
-  content: { 'application/json': { schema } },
-});
 
 const statusAnswer = json('The new status', {
   type: 'object',
@@ -200,7 +172,7 @@ export function openApiDocument(issuer: string): object {
       },
     },
     components: {
-      schemas: { Problem: problem },
+      schemas: { Problem: problemSchema },
       securitySchemes: {
         oauth2: {
           type: 'oauth2',

@@ -1,10 +1,13 @@
 /**
  * The one mapping from broken promises to the outside: a calm page for people, RFC 9457 problem
- * details for the admin API, an OAuth error for protocol endpoints. Nothing else of an error
+ * details for the two APIs, an OAuth error for protocol endpoints. Nothing else of an error
  * ever leaves: no stack, no SQL, no path, no version.
  */
 import { AppError } from '../../kernel/errors.js';
+import { wordsIn } from '../../words/index.js';
+import { isApi, presentProblem } from '../api/problem.js';
 import { type AppContext, type AppMiddleware, wantsPage } from '../context.js';
+import { errorWords } from '../error-words.js';
 import { pageOf } from '../language.js';
 import { errorPage } from '../views.js';
 
@@ -45,31 +48,27 @@ function toAppError(caught: unknown): AppError {
 }
 
 function present(ctx: AppContext, error: AppError): void {
-  const { status, title, retryAfterSeconds } = error.row;
+  const { status, title } = error.row;
+  const { retryAfterSeconds } = error;
   ctx.status = status;
   if (retryAfterSeconds) ctx.set('Retry-After', String(retryAfterSeconds));
   // A body that was refused unread: the connection cannot be used again.
   if (status === 413) ctx.set('Connection', 'close');
 
-  if (ctx.path.startsWith('/admin/api/')) {
-    ctx.body = {
-      type: 'about:blank',
-      title,
-      status,
-      ...(error.detail ? { detail: error.detail } : {}),
-      requestId: ctx.state.requestId,
-      ...(error.fields.length > 0 ? { errors: error.fields } : {}),
-    };
-    ctx.type = 'application/problem+json';
+  if (isApi(ctx.path)) {
+    presentProblem(ctx, error);
   } else if (ctx.path.startsWith('/oauth2/') && !wantsPage(ctx)) {
     ctx.body = { error: oauthCode(status), error_description: error.detail ?? title };
   } else if (wantsPage(ctx)) {
+    const words = wordsIn(ctx.state.language);
+    const page = errorWords[error.code];
     ctx.type = 'html';
     ctx.body = errorPage({
       status,
-      title,
-      message: error.detail ?? messageFor(error),
-      requestId: ctx.state.requestId,
+      title: words.t(page.title),
+      message: words.t(page.message),
+      // Small print, in English: what exactly is wrong is of use to developers and operators.
+      requestId: ctx.state.requestId + (error.detail ? ` (${error.detail})` : ''),
       ...pageOf(ctx),
     });
   } else {
@@ -80,22 +79,4 @@ function present(ctx: AppContext, error: AppError): void {
 function oauthCode(status: number): string {
   if (status === 503) return 'temporarily_unavailable';
   return status >= 500 ? 'server_error' : 'invalid_request';
-}
-
-function messageFor(error: AppError): string {
-  switch (error.code) {
-    case 'malformed_cookie':
-      return 'It may have expired, been finished already, or been opened in another browser. Go back to the shop and start again.';
-    case 'cross_site_form':
-      return 'Go back, reload the page and send it again.';
-    case 'not_found':
-      return 'Check the address, or go back to where you came from.';
-    case 'store_unavailable':
-    case 'overloaded':
-      return 'Nothing is lost. Please try again in a few seconds.';
-    case 'internal':
-      return 'Nothing happened to your account. Please try again; if it stays, tell the shop the request id below.';
-    default:
-      return 'Please go back and try again.';
-  }
 }

@@ -1,9 +1,9 @@
 /** The account pages about who is in: browsers that are signed in, applications with access. */
+import { readDeviceLabel } from '../../domain/risk/index.js';
 import { formTarget, localPath } from '../links.js';
 import { type AccountFrame, frameOf } from './account.js';
 import { identityLabel } from './consent.js';
 import { render } from './render.js';
-import { dayOf, minuteOf } from './when.js';
 
 export function accountSessionsPage(
   props: AccountFrame & {
@@ -20,9 +20,9 @@ export function accountSessionsPage(
   return render('account/sessions', props, {
     ...frameOf(props),
     sessions: props.sessions.map((session) => ({
-      device: session.device || 'An unknown browser',
-      since: minuteOf(session.signedInAt),
-      seen: minuteOf(session.seenAt),
+      device: readDeviceLabel(session.device),
+      signedInAt: session.signedInAt,
+      seenAt: session.seenAt,
       here: session.here,
       applications: session.applications,
       endAction: formTarget(`/account/sessions/${session.id}/end`),
@@ -47,7 +47,7 @@ export type ApplicationRow = {
 function applicationOf(application: ApplicationRow) {
   return {
     name: application.name,
-    since: dayOf(application.since),
+    since: application.since,
     identity: application.identity
       .filter((scope) => scope !== 'offline_access')
       .map((scope) => ({ scope, labelKey: identityLabel(scope) })),

@@ -4,7 +4,6 @@ import type { AccountFrame } from './account.js';
 import { type PasskeyRow, passkeyRow } from './passkeys.js';
 import { render } from './render.js';
 import { codesFile, secretGroups } from './second-step.js';
-import { dayOf } from './when.js';
 
 function frameOf({ section, person, csrf, notice }: AccountFrame) {
   return { section, person, csrf, notice, signOutAction: formTarget('/account/sign-out') };
@@ -21,7 +20,7 @@ export function accountSecondStepPage(
 ): string {
   return render('account/second-step', props, {
     ...frameOf(props),
-    since: props.since && dayOf(props.since),
+    since: props.since,
     codesLeft: props.codesLeft,
     required: props.required,
     codesWaiting: props.codesWaiting,

@@ -1,19 +1,25 @@
 /** The pages on which people look after their own account. */
+import type { PasswordFault } from '../../domain/credentials/index.js';
+import { readDeviceLabel } from '../../domain/risk/index.js';
 import type { Notice } from '../account/notices.js';
 import { assetUrl } from '../assets.js';
 import { formTarget, localPath } from '../links.js';
+import { faultSentences } from './password-faults.js';
 import { type PageProps, render } from './render.js';
-import { dayOf, minuteOf, waitingTime } from './when.js';
+import { minuteAfter, waitingTime } from './when.js';
 
 /** What stands around every one of them. */
 export type AccountFrame = PageProps & {
   readonly section:
     | 'overview'
+    | 'email'
     | 'password'
     | 'second-step'
     | 'devices'
     | 'sessions'
-    | 'applications';
+    | 'applications'
+    | 'profile'
+    | 'activity';
   readonly person: { readonly name: string | undefined; readonly email: string };
   readonly csrf: string;
   readonly notice?: Notice | undefined;
@@ -33,11 +39,10 @@ export function accountOverviewPage(
     readonly devices: number;
   },
 ): string {
-  const { passwordChangedAt: changed, secondFactorSince: since } = props;
   return render('account/overview', props, {
     ...frameOf(props),
-    passwordChanged: changed && dayOf(changed),
-    since: since && dayOf(since),
+    passwordChangedAt: props.passwordChangedAt,
+    since: props.secondFactorSince,
     codesLeft: props.recoveryCodesLeft,
     devices: props.devices,
   });
@@ -45,10 +50,10 @@ export function accountOverviewPage(
 
 export type PasswordFormProblem =
   | { readonly kind: 'wrong-password' }
-  | { readonly kind: 'refused'; readonly reasons: readonly string[] }
+  | { readonly kind: 'refused'; readonly faults: readonly PasswordFault[] }
   | { readonly kind: 'overloaded' }
   /** Goes out with status 429 and `Retry-After`. */
-  | { readonly kind: 'locked'; readonly retryAfterSeconds: number; readonly opensAt: string };
+  | { readonly kind: 'locked'; readonly retryAfterSeconds: number };
 
 /** Fields: `current_password`, `new_password`. */
 export function accountPasswordPage(
@@ -59,22 +64,24 @@ export function accountPasswordPage(
     readonly problem?: PasswordFormProblem | undefined;
   },
 ): string {
-  const { problem, changedAt } = props;
+  const { problem } = props;
+  const wait = problem?.kind === 'locked' ? problem.retryAfterSeconds : undefined;
   return render('account/password', props, {
     ...frameOf(props),
     action: formTarget(props.action),
     minLength: props.minLength,
-    changed: changedAt && dayOf(changedAt),
+    changedAt: props.changedAt,
     problem: problem?.kind,
-    reasons: problem?.kind === 'refused' ? problem.reasons : [],
-    wait: problem?.kind === 'locked' ? waitingTime(problem.retryAfterSeconds) : undefined,
-    opensAt: problem?.kind === 'locked' ? problem.opensAt : undefined,
+    reasons: problem?.kind === 'refused' ? faultSentences(problem.faults, props) : [],
+    wait: wait && waitingTime(wait),
+    opensAt: wait && minuteAfter(wait),
     scripts: [meter],
   });
 }
 
 export type DeviceRow = {
   readonly id: string;
+  /** As `describeUserAgent` gave it. */
   readonly label: string;
   readonly createdAt: Date;
   readonly lastSeenAt: Date;
@@ -85,11 +92,11 @@ export type DeviceRow = {
 function deviceOf(device: DeviceRow) {
   const base = `/account/devices/${device.id}`;
   return {
-    label: device.label,
-    since: dayOf(device.createdAt),
-    lastSeen: minuteOf(device.lastSeenAt),
+    name: readDeviceLabel(device.label),
+    createdAt: device.createdAt,
+    lastSeenAt: device.lastSeenAt,
     here: device.here,
-    trustedUntil: device.trustedUntil && dayOf(device.trustedUntil),
+    trustedUntil: device.trustedUntil,
     forgetHref: localPath(`${base}/forget`),
     distrustHref: localPath(`${base}/ask-again`),
   };
@@ -116,9 +123,10 @@ export function accountDeviceQuestionPage(
   return render('account/device-question', props, {
     ...frameOf(props),
     action: formTarget(props.action),
-    kind: question.kind,
-    device: question.kind === 'forget-others' ? undefined : deviceOf(question.device),
-    count: question.kind === 'forget-others' ? question.count : 1,
+    question:
+      question.kind === 'forget-others'
+        ? question
+        : { kind: question.kind, device: deviceOf(question.device) },
   });
 }
 

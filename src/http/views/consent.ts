@@ -1,4 +1,7 @@
-/** What an application asks for, in words. */
+/**
+ * What an application asks for, in words: ours for what every person has, the operator's for the
+ * scopes of a shop's own APIs.
+ */
 import { formTarget, localPath } from '../links.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
 
@@ -23,6 +26,8 @@ export type ConsentIdentity = { readonly scope: string; readonly labelKey: Ident
 
 export type ConsentResource = {
   readonly name: string;
+  /** The API of the account itself, whose scopes are explained in our words. */
+  readonly account?: boolean;
   readonly scopes: readonly { readonly name: string; readonly description: string }[];
 };
 

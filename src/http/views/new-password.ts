@@ -2,9 +2,11 @@
 import { assetUrl } from '../assets.js';
 import { formTarget } from '../links.js';
 import type { PasswordFormProblem } from './account.js';
+import { faultSentences } from './password-faults.js';
+import type { PageProps } from './render.js';
 
 /** Field: `new_password`. */
-export type NewPasswordForm = {
+export type NewPasswordForm = PageProps & {
   readonly action: string;
   readonly csrf: string;
   readonly email: string;
@@ -13,14 +15,15 @@ export type NewPasswordForm = {
 };
 
 /** What the templates show of it. */
-export function newPasswordOf({ action, csrf, email, minLength, problem }: NewPasswordForm) {
+export function newPasswordOf(props: NewPasswordForm) {
+  const { action, csrf, email, minLength, problem } = props;
   return {
     action: formTarget(action),
     csrf,
     email,
     minLength,
     problem: problem?.kind,
-    reasons: problem?.kind === 'refused' ? problem.reasons : [],
+    reasons: problem?.kind === 'refused' ? faultSentences(problem.faults, props) : [],
     scripts: [{ src: assetUrl('password-meter.js'), module: false }],
   };
 }

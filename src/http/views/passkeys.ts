@@ -3,7 +3,6 @@ import { assetUrl } from '../assets.js';
 import { formTarget, localPath } from '../links.js';
 import type { AccountFrame } from './account.js';
 import { brandOf, type ClientBrand, linksOf, type PageProps, render } from './render.js';
-import { dayOf, minuteOf } from './when.js';
 
 /** Added to the content policy of a page with a passkey: its script asks us what to sign. */
 export const PASSKEY_POLICY = "connect-src 'self'";
@@ -68,8 +67,8 @@ export function passkeyRow(passkey: PasskeyRow) {
   const base = `/account/authenticators/passkeys/${passkey.id}`;
   return {
     name: passkey.name,
-    created: dayOf(passkey.createdAt),
-    lastUsed: passkey.lastUsedAt ? minuteOf(passkey.lastUsedAt) : undefined,
+    createdAt: passkey.createdAt,
+    lastUsedAt: passkey.lastUsedAt,
     backedUp: passkey.backedUp,
     renameHref: localPath(`${base}/rename`),
     removeHref: passkey.needed ? undefined : localPath(`${base}/remove`),

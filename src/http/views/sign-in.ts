@@ -20,6 +20,8 @@ export function signInPage(
     readonly recoveryHref?: string | undefined;
     /** The page for newcomers, where the client takes them. */
     readonly registerHref?: string | undefined;
+    /** The page for a code by e-mail, where the client offers it. */
+    readonly emailCodeHref?: string | undefined;
     readonly challenge?: SignInChallenge | undefined;
     /** The button for a passkey; shown where the browser can use one. */
     readonly passkey?: PasskeyAddresses | undefined;
@@ -36,6 +38,7 @@ export function signInPage(
     problem: props.problem,
     recoveryHref: localPath(props.recoveryHref),
     registerHref: localPath(props.registerHref),
+    emailCodeHref: localPath(props.emailCodeHref),
     ...challenge,
     passkey: props.passkey && passkeyAddresses(props.passkey),
     scripts: [...scripts, ...(props.passkey ? passkeyScripts : [])],
@@ -63,8 +66,7 @@ export function lockedPage(
   props: PageProps & {
     readonly client: ClientBrand;
     readonly retryAfterSeconds: number;
-    /** The clock time at which it opens, as people read it: "14:32" or "14:32 UTC". */
-    readonly opensAt: string;
+    readonly opensAt: Date;
     /** Where a new password is asked for, if one would open the lock. */
     readonly recoveryHref?: string | undefined;
     readonly cancelAction?: string | undefined;

@@ -7,26 +7,13 @@ export function waitingTime(seconds: number): { count: number; unit: 'minute' | 
   return { count: Math.ceil(minutes / 60), unit: 'hour' };
 }
 
+/** The minute in which so many seconds have passed, rounded up for the same reason. */
+export function minuteAfter(seconds: number): Date {
+  return new Date(Math.ceil((Date.now() + seconds * 1000) / 60_000) * 60_000);
+}
+
 /** "14:32 UTC", so many seconds from now. */
 export function clockTime(inSeconds: number): string {
   const opens = new Date(Math.ceil((Date.now() + inSeconds * 1000) / 60_000) * 60_000);
   return `${opens.toISOString().slice(11, 16)} UTC`;
 }
-
-const day = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeZone: 'UTC' });
-const minute = new Intl.DateTimeFormat('en-GB', {
-  dateStyle: 'long',
-  timeStyle: 'short',
-  timeZone: 'UTC',
-});
-
-export type Moment = { readonly iso: string; readonly words: string };
-
-/** "22 November 2026" */
-export const dayOf = (date: Date): Moment => ({ iso: date.toISOString(), words: day.format(date) });
-
-/** "22 November 2026 at 09:12 UTC" */
-export const minuteOf = (date: Date): Moment => ({
-  iso: date.toISOString(),
-  words: `${minute.format(date)} UTC`,
-});

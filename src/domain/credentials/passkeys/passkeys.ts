@@ -239,8 +239,9 @@ export function createPasskeys(parts: { db: Db; clock: Clock; ceremonies: Passke
     removePasskey: async (accountId: string, id: string): Promise<boolean> =>
       isId(id) && (await store.remove(accountId, id)) > 0,
 
-    /** Returns how many went. */
-    removePasskeys: (accountId: string): Promise<number> => store.remove(accountId),
+    /** Removes all, or those that were added since a moment; returns how many went. */
+    removePasskeys: (accountId: string, since?: Date): Promise<number> =>
+      store.removeSince(accountId, since ?? new Date(0)),
 
     /** Clears one batch of challenges that nobody answered; returns how many went. */
     purgePasskeyChallenges: (limit: number): Promise<number> => store.deleteExpired(limit),

@@ -119,9 +119,13 @@ export function passkeyStore(db: Db) {
       return (await db.passkey.updateMany({ where: { id, accountId }, data: { name } })).count > 0;
     },
 
-    /** Removes one passkey of the account, or all; returns how many went. */
-    async remove(accountId: string, id?: string): Promise<number> {
-      const where = { accountId, ...(id === undefined ? {} : { id }) };
+    /** Removes one passkey of the account; returns how many went. */
+    async remove(accountId: string, id: string): Promise<number> {
+      return (await db.passkey.deleteMany({ where: { accountId, id } })).count;
+    },
+
+    async removeSince(accountId: string, since: Date): Promise<number> {
+      const where = { accountId, createdAt: { gte: since } };
       return (await db.passkey.deleteMany({ where })).count;
     },
   };

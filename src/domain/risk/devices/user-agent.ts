@@ -33,7 +33,10 @@ const systems: readonly (readonly [mark: string, name: string])[] = [
 // The marks stand well within this; a header of many kilobytes is not worth reading to its end.
 const READ = 512;
 
-/** Browser and system in a few words, for the list of devices and for mails about new ones. */
+/**
+ * Browser and system in a few words of English, for the list of devices and for mails about new
+ * ones. `readDeviceLabel` takes them apart again for readers of other languages.
+ */
 export function describeUserAgent(userAgent: string | undefined): string {
   const text = (userAgent ?? '').slice(0, READ);
   const find = (list: typeof browsers) => list.find(([mark]) => text.includes(mark))?.[1];
@@ -42,4 +45,20 @@ export function describeUserAgent(userAgent: string | undefined): string {
   if (browser && system) return `${browser} on ${system}`;
   if (system) return `A browser on ${system}`;
   return browser ?? 'An unknown browser';
+}
+
+/**
+ * The names in a description that `describeUserAgent` gave, whenever that was. Names alone come
+ * out, as they stand in the lists above: words around them belong to the reader's language.
+ */
+export function readDeviceLabel(label: string): {
+  readonly browser: string | undefined;
+  readonly system: string | undefined;
+} {
+  const named = (list: typeof browsers, fits: (name: string) => boolean) =>
+    list.find(([, name]) => fits(name))?.[1];
+  return {
+    browser: named(browsers, (name) => label === name || label.startsWith(`${name} on `)),
+    system: named(systems, (name) => label.endsWith(` on ${name}`)),
+  };
 }

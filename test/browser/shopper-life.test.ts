@@ -193,9 +193,9 @@ describe.skipIf(!hasBrowser())('a shopper’s life with an account', () => {
     await first.getByLabel('E-mail address').fill(EMAIL);
     await first.getByLabel('Password', { exact: true }).fill(SECOND);
     await press(first, 'Continue');
-    await arrive(first, 'Close your account');
-    await first.getByLabel('E-mail address').fill(EMAIL);
-    await press(first, 'Close my account');
+    await arrive(first, 'Close your account?');
+    await first.getByLabel('To confirm, type your e-mail address').fill(EMAIL);
+    await press(first, 'Close account for good');
     await arrive(first, 'Your account is closed');
     await readLetter(first, 'account is closed');
 

@@ -78,9 +78,12 @@ test('twenty closings at once on two nodes are one, with one letter and no fault
       headers,
     ),
   );
-  // Whoever came too late is told so, or asked to sign in; nobody meets a fault.
-  expect(replies.filter(({ status }) => status !== 303)).toEqual([]);
-  const ends = replies.map(({ headers: { location = '' } }) => location);
+  // Whoever came too late is told so, or asked to sign in, or by a busy machine to come again;
+  // nobody meets a fault.
+  expect(replies.map(({ status }) => status).filter((one) => one !== 303 && one !== 503)).toEqual(
+    [],
+  );
+  const ends = replies.flatMap(({ headers: { location } }) => location ?? []);
   expect(ends.filter((location) => location === '/account/closed').length).toBeGreaterThan(0);
   for (const location of ends) {
     expect(location).toMatch(/^\/account\/closed$|\/oauth2\/authorize\?/);
@@ -92,7 +95,7 @@ test('twenty closings at once on two nodes are one, with one letter and no fault
   expect(events).toHaveLength(1);
   const closed = async () =>
     (await lettersTo(server, mara.person.email)).filter(({ subject }) => /closed/.test(subject));
-  await vi.waitFor(async () => expect(await closed()).toHaveLength(1), { timeout: 15_000 });
+  await vi.waitFor(async () => expect(await closed()).toHaveLength(1), { timeout: 30_000 });
   await sleep(1_000);
   expect(await closed()).toHaveLength(1);
 }, 60_000);

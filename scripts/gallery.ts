@@ -83,7 +83,7 @@ try {
         if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
         // The onward form would leave at once; its page is what a person without a script sees.
         await page.route('**/*.js', (route) =>
-          name === 'continue' ? route.abort() : route.continue(),
+          name.endsWith('continue') ? route.abort() : route.continue(),
         );
         await page.goto(`http://127.0.0.1:${port}/${name}`);
         if (name === 'sign-in-puzzle') await page.waitForSelector('[data-state="verified"]');

@@ -101,7 +101,6 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
     },
     async post(ctx, here) {
       const { uid, client } = here.interaction;
-      const { t } = wordsIn(ctx.state.language);
       const login = (formField(ctx, 'login') ?? '').slice(0, 254);
       const form = {
         interactionId: uid,
@@ -115,18 +114,21 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
       switch (page.kind) {
         case 'ask':
           return showAsk(ctx, here, page, login);
-        case 'limited':
+        case 'limited': {
+          const words = wordsIn(ctx.state.language);
+          const time = clockTime(page.retryAfterSeconds);
           ctx.status = 429;
           ctx.set('Retry-After', String(page.retryAfterSeconds));
           ctx.body = errorPage({
             status: 429,
-            title: t('email-code.limited'),
-            message: t('email-code.limited-until', { time: clockTime(page.retryAfterSeconds) }),
+            title: words.t('email-code.limited'),
+            message: words.t('email-code.limited-until', { time }),
             requestId: ctx.state.requestId,
             backHref: `/signin/${uid}`,
             ...pageOf(ctx),
           });
           return;
+        }
         case 'sent':
           cookie.write(ctx, uid, { sent: login.trim(), secret: page.secret });
           return send(ctx, `${emailCodePath(uid)}/code`);

@@ -327,6 +327,14 @@ test('nothing of it can be read in the tables, moved in them, or read once the k
     }
     expect(dump?.text).not.toContain(Buffer.from(token, 'base64url').toString('hex'));
   }
+  // As operators do who erase somebody by hand.
+  const noor = await someone();
+  const gone = await change(noor.id, newEmail());
+  const request = await ask(noor.id, newEmail());
+  await house.sql('DELETE FROM account_keys WHERE account_id = $1', [noor.id]);
+  expect(await identity().findUndo(gone)).toBeUndefined();
+  expect(await identity().findEmailRequest(request.id)).toBeUndefined();
+
   await house.transact((tx) => tx.identity.forgetPerson(mara.id));
   expect(await identity().findUndo(token)).toBeUndefined();
   expect(await holderOf(mara.email)).toBeUndefined();

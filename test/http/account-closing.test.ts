@@ -85,11 +85,12 @@ describe('closing an account', () => {
     await askForLetter(newBrowser(), email);
     await mara.open('/account/authenticators/app');
     await people.domain.credentials.replaceRecoveryCodes(id);
+    await people.domain.credentials.planFactorReset(id, 3600);
     const before = await tracesOf(mara);
     for (const table of [
-      ...['account_keys', 'artifacts', 'known_devices', 'login_names', 'one_time_links'],
-      ...['password_credentials', 'password_history', 'recovery_codes', 'seen_networks'],
-      ...['sign_in_attempts', 'totp_credentials'],
+      ...['account_keys', 'artifacts', 'factor_resets', 'known_devices', 'login_names'],
+      ...['one_time_links', 'password_credentials', 'password_history', 'recovery_codes'],
+      ...['seen_networks', 'sign_in_attempts', 'totp_credentials'],
     ]) {
       expect({ table, rows: before[table] ?? 0 }).not.toEqual({ table, rows: 0 });
     }

@@ -4,6 +4,7 @@
  * the way; and nothing at all may change in the database.
  */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { askForCode, awaitCode, openEmailCode } from '../support/email-code.js';
 import { type Fields, ORDERS, register } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import {
@@ -132,6 +133,17 @@ const stands: Record<string, () => Promise<Stand>> = {
     const action = page.body.match(/action="([^"]*\/consent)"/)?.[1] ?? '';
     if (!action) throw new Error(`no consent page: ${page.status} ${page.body}`);
     return { browser, action, csrf: hiddenField(page.body, 'csrf'), values: {} };
+  },
+  async 'email-code'() {
+    const { email } = await people.add();
+    const browser = openBrowser(server);
+    return stand(browser, await openEmailCode(server, browser), 'login', { login: email });
+  },
+  async 'email-code/code'() {
+    const { email } = await people.add();
+    const browser = openBrowser(server);
+    const page = await askForCode(server, browser, email);
+    return stand(browser, page, 'code', { code: await awaitCode(server, email) });
   },
   async cancel() {
     const browser = openBrowser(server);

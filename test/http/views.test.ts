@@ -33,6 +33,8 @@ import {
   signInPage,
   signOutPage,
 } from '../../src/http/views.js';
+import type { Language } from '../../src/kernel/language.js';
+import { wordsIn } from '../../src/words/index.js';
 import { pageNonce, pageStates } from '../support/page-states.js';
 
 const hostile = `"'><script>alert(1)</script><img src=x onerror=alert(1)>{{x}}<%= 1 %>`;
@@ -389,7 +391,7 @@ describe('every page', () => {
       if (tag === 'img') expect(attributes.get('src')).toMatch(/^\/(?!\/)/);
       if (tag === 'a')
         expect(attributes.get('href')).toMatch(
-          /^(https:\/\/|http:\/\/localhost|\/|#content$|otpauth:\/\/totp\/|data:text\/plain;)/,
+          /^(https:\/\/|http:\/\/localhost|\/|#[a-z-]+$|otpauth:\/\/totp\/|data:text\/plain;)/,
         );
       if (tag === 'a' && /^http/.test(attributes.get('href') ?? '')) {
         expect(attributes.get('rel')).toBe('noreferrer');
@@ -398,15 +400,21 @@ describe('every page', () => {
     expect(html).not.toMatch(/<style|<script(?![^>]*\ssrc=)/);
   });
 
-  test.each(Object.entries(pageStates))('%s has a language, one title, one heading', (_n, html) => {
-    expect(html).toMatch(/^<!doctype html>\n<html lang="en" dir="ltr">/);
-    expect(html).toContain('<meta name="viewport" content="width=device-width, initial-scale=1">');
-    expect(html).toContain('<meta name="color-scheme" content="light dark">');
-    expect(html.match(/<title>[^<]+<\/title>/g)).toHaveLength(1);
-    expect(html.match(/<h1>/g)).toHaveLength(1);
-    expect(html).toContain('Secured by Latchkey');
-    expect(html).not.toContain('undefined');
-  });
+  test.each(Object.entries(pageStates))(
+    '%s has a language, one title, one heading',
+    (name, html) => {
+      const [, tag = 'en'] = /^(de|ja)-/.exec(name) ?? [];
+      expect(html).toMatch(new RegExp(`^<!doctype html>\\n<html lang="${tag}" dir="ltr">`));
+      expect(html).toContain(
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+      );
+      expect(html).toContain('<meta name="color-scheme" content="light dark">');
+      expect(html.match(/<title>[^<]+<\/title>/g)).toHaveLength(1);
+      expect(html.match(/<h1>/g)).toHaveLength(1);
+      expect(html).toContain(wordsIn(tag as Language).t('page.secured-by'));
+      expect(html).not.toContain('undefined');
+    },
+  );
 });
 
 describe('the log-in page', () => {

@@ -3,12 +3,30 @@ import { createChallenge } from 'altcha-lib';
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import { toString as drawQr } from 'qrcode';
 import * as views from '../../src/http/views.js';
+import type { Language } from '../../src/kernel/language.js';
+import { wordsIn } from '../../src/words/index.js';
 
 /** On the scripts and stylesheets of every page below, for the content policy. */
 export const pageNonce = 'page-states';
 
+/** How a page is drawn once more in another language, by what it is in English. */
+const drawnIn = new Map<string, (language: Language) => string>();
+
 function nonced<Props extends views.PageProps>(page: (props: Props) => string) {
-  return (props: Props) => page({ ...props, nonce: pageNonce });
+  return (props: Props) => {
+    const english = page({ here: '/signin/7f3c', ...props, nonce: pageNonce });
+    drawnIn.set(english, (language) =>
+      page({ ...props, nonce: pageNonce, language, here: '/account' }),
+    );
+    return english;
+  };
+}
+
+/** One of the pages below in another language, with the choice of languages at its foot. */
+export function pageStateIn(language: Language, name: string): string {
+  const draw = drawnIn.get(pageStates[name] ?? '');
+  if (!draw) throw new Error(`There is no page ${name}`);
+  return draw(language);
 }
 
 const signInPage = nonced(views.signInPage);
@@ -40,6 +58,12 @@ const deviceQuestionPage = nonced(views.accountDeviceQuestionPage);
 const sessionsPage = nonced(views.accountSessionsPage);
 const applicationsPage = nonced(views.accountApplicationsPage);
 const applicationQuestionPage = nonced(views.accountApplicationQuestionPage);
+const profilePage = nonced(views.accountProfilePage);
+const phonePage = nonced(views.accountPhonePage);
+const exportPage = nonced(views.accountExportPage);
+const closePage = nonced(views.accountClosePage);
+const farewellPage = nonced(views.accountFarewellPage);
+const activityPage = nonced(views.accountActivityPage);
 const asidePage = nonced(views.accountAsidePage);
 const askPage = nonced(views.recoveryAskPage);
 const sentPage = nonced(views.recoverySentPage);
@@ -215,7 +239,11 @@ const application = {
   since: new Date('2026-06-02T10:00:00Z'),
   identity: ['openid', 'email', 'offline_access'],
   resources: [
-    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
   ],
 };
 
@@ -230,6 +258,93 @@ const restore = {
   action: '/restore-email/ask',
   csrf: 'k2Jx0Yw1',
   email: 'mara@fernhill.example',
+};
+const profile = {
+  ...mara,
+  section: 'profile',
+  action: '/account/profile',
+  email: mara.person.email,
+  longest: 100,
+  fields: [
+    { field: 'name', value: 'Mara Quist', editable: true },
+    { field: 'given_name', value: 'Mara', editable: true },
+    { field: 'family_name', value: 'Quist', editable: true },
+    { field: 'phone', value: '+441632960961', editable: true },
+    { field: 'locale', value: '', editable: true },
+  ],
+} as const;
+const closing = { ...mara, section: 'profile', action: '/account/close', typed: '' } as const;
+const nothing = { application: undefined, device: undefined, network: undefined };
+const activity = {
+  ...mara,
+  section: 'activity',
+  first: true,
+  older: 'c2VhbGVk',
+  entries: [
+    { ...nothing, kind: 'second-step-reset', at: new Date('2026-11-22T11:40:00Z') },
+    {
+      kind: 'signed-in',
+      at: new Date('2026-11-22T09:12:00Z'),
+      application: 'Alder & Oak',
+      device: 'Firefox on Windows',
+      network: '203.0.113.0/24',
+    },
+    {
+      ...nothing,
+      kind: 'password-wrong',
+      at: new Date('2026-11-21T23:58:00Z'),
+      application: 'Quince & Fig',
+      network: '2001:db8:7::/48',
+    },
+    { ...nothing, kind: 'application-replayed', at: new Date('2026-11-02T10:00:00Z') },
+    { ...nothing, kind: 'account-created', at: new Date('2026-06-02T10:00:00Z') },
+  ],
+} as const;
+
+const ownStates: Readonly<Record<string, string>> = {
+  'account-profile': profilePage({ ...profile, notice: 'profile-saved' }),
+  'account-profile-wrong': profilePage({
+    ...profile,
+    fields: [
+      { field: 'name', value: 'x'.repeat(101), editable: true, fault: 'too-long' },
+      { field: 'given_name', value: 'Mara', editable: true, fault: 'not-plain' },
+      { field: 'family_name', value: '', editable: true },
+      { field: 'phone', value: '', editable: true },
+      { field: 'locale', value: 'xx', editable: true, fault: 'not-a-language' },
+    ],
+  }),
+  'account-profile-fixed': profilePage({
+    ...profile,
+    fields: [
+      { field: 'name', value: 'Mara Quist', editable: false },
+      { field: 'phone', value: '+441632960961', editable: false },
+      { field: 'locale', value: 'fr', editable: false },
+    ],
+  }),
+  'account-phone': phonePage({ ...profile, action: '/account/profile/phone', phone: '' }),
+  'account-phone-wrong': phonePage({
+    ...profile,
+    action: '/account/profile/phone',
+    phone: '01632 960961',
+    fault: 'not-a-number',
+  }),
+  'account-export': exportPage({ ...profile, action: '/account/export' }),
+  'account-activity': activityPage(activity),
+  'account-activity-last': activityPage({
+    ...activity,
+    older: undefined,
+    first: false,
+  }),
+  'account-activity-none': activityPage({ ...activity, entries: [], older: undefined }),
+  'account-close': closePage({ ...closing, staff: false }),
+  'account-close-wrong': closePage({
+    ...closing,
+    staff: false,
+    typed: 'mara@fernhil.example',
+    problem: 'not-confirmed',
+  }),
+  'account-close-staff': closePage({ ...closing, staff: true }),
+  'account-closed': farewellPage({}),
 };
 
 const accountStates: Readonly<Record<string, string>> = {
@@ -587,7 +702,82 @@ const passkeyPages: Readonly<Record<string, string>> = {
   }),
 };
 
+/** A consent with everything in it: what an operator named is in the operator's language. */
+const consentFull = {
+  ...consent,
+  identity: (['openid', 'profile', 'email', 'phone', 'address', 'other'] as const).map(
+    (labelKey) => ({
+      scope: labelKey === 'other' ? 'loyalty' : labelKey,
+      labelKey,
+    }),
+  ),
+  resources: [
+    {
+      name: 'Your account',
+      account: true,
+      scopes: [
+        { name: 'account:read', description: '' },
+        { name: 'account:write', description: '' },
+      ],
+    },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
+  ],
+  offline: true,
+  accountHref: '/account',
+};
+
+/** The longest words, and the ones without spaces. */
+const otherLanguages = Object.fromEntries(
+  (['de', 'ja'] as const).flatMap((language) =>
+    Object.entries({
+      'sign-in': signInPage({
+        ...signIn,
+        language,
+        login: 'mara@fernhill.example',
+        problem: 'passkey',
+        challenge: { kind: 'wait', token: 'w4it', seconds: 20 },
+        passkey,
+        registerHref: '/signin/7f3c/register',
+      }),
+      code: codePage({ ...code, language, rememberable: true, passkey, problem: 'used-code' }),
+      passkey: passkeyPage({ ...signIn, language, passkey, problem: 'passkey' }),
+      'recovery-code': recoveryCodePage({ ...recoveryCode, language, problem: 'wrong-code' }),
+      enrol: enrolPage({ ...enrol, language, required: true, problem: 'wrong-code' }),
+      'recovery-codes': recoveryCodesPage({ ...recoveryCodes, language, problem: 'not-saved' }),
+      locked: lockedPage({
+        ...locked,
+        language,
+        retryAfterSeconds: 1650,
+        opensAt: new Date('2026-11-22T14:32:00Z'),
+      }),
+      ended: endedPage({ ...step, language }),
+      consent: consentPage({ ...consentFull, language }),
+      'sign-out': signOutPage({ ...logoutForm, language, clientName: 'Alder & Oak' }),
+      'signed-out': signedOutPage({
+        language,
+        clientName: 'Alder & Oak',
+        clientUri: 'https://alder-oak.example/',
+      }),
+      continue: continuePage({ language, action: '/callback', fields: { code: 'c0de' } }),
+      error: errorPage({
+        language,
+        status: 500,
+        title: wordsIn(language).t('errors.internal'),
+        message: wordsIn(language).t('errors.internal-what'),
+        requestId: '01JD3V7M2Q8T',
+        backHref: 'https://alder-oak.example/',
+      }),
+    }).map(([name, page]) => [`${language}-${name}`, page]),
+  ),
+);
+
 export const pageStates: Readonly<Record<string, string>> = {
+  ...otherLanguages,
+  'consent-everything': consentPage(consentFull),
   ...recoveryStates,
   ...passkeyPages,
   'sign-in': signInPage(signIn),
@@ -753,6 +943,7 @@ export const pageStates: Readonly<Record<string, string>> = {
     ],
   }),
   ...accountStates,
+  ...ownStates,
   ...registerStates,
   ...emailCodeStates,
 };

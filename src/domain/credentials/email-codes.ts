@@ -7,15 +7,13 @@
  * five tries, each spent before it is looked at; good in the interaction that asked and with the
  * secret of its browser, nowhere else; the newest there is the only one; one use of any number.
  */
-import { randomInt } from 'node:crypto';
-import { digest, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
+import { digest, newBearerValue, newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
+import { CODE_TRIES, createLetterCodes } from '../../kernel/letter-codes.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 
 export const EMAIL_CODE_SECONDS = 10 * 60;
-/** So many codes may be tried (NIST SP 800-63B section 3.1.3.2; OWASP ASVS 6.6.3). */
-export const EMAIL_CODE_TRIES = 5;
 
 /** Where a code counts. */
 export type EmailCodePlace = {
@@ -41,19 +39,19 @@ export type EmailCodeCheck =
 
 export type EmailCodes = ReturnType<typeof createEmailCodes>;
 
-const PURPOSE = 'email-code';
+// Not that of codes for another address: the two are worth different things.
+const PURPOSE = 'sign-in-code';
 const SECRET = /^[A-Za-z0-9_-]{43}$/;
-const DIGITS = /^[0-9]{6}$/;
 
 export function createEmailCodes({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = emailCodeStore(db);
-  const keyOf = ({ interactionId, secret }: EmailCodePlace): Key | undefined =>
-    SECRET.test(secret)
-      ? { interaction: digest(`${PURPOSE} ${interactionId}`), browser: digest(secret) }
-      : undefined;
-  // The row's id is part of it: a hash copied into another row opens nothing.
-  const hashesOf = (id: string, code: string) =>
-    keyring.blindIndexes(PURPOSE, `${id}:${code}`).map(({ index }) => index);
+  const codes = createLetterCodes(keyring, PURPOSE);
+  const keysOf = ({ interactionId, secret }: EmailCodePlace): Key => ({
+    interaction: digest(`${PURPOSE} ${interactionId}`),
+    browser: digest(secret),
+  });
+  const keyOf = (place: EmailCodePlace): Key | undefined =>
+    SECRET.test(place.secret) ? keysOf(place) : undefined;
 
   return {
     /** Makes a code; what the interaction had before is dead from this statement on. */
@@ -62,12 +60,14 @@ export function createEmailCodes({ db, keyring }: { db: Db; keyring: Keyring }) 
     ): Promise<{ readonly code: string; readonly secret: string }> {
       const id = newId();
       const secret = newBearerValue();
-      const code = String(randomInt(1_000_000)).padStart(6, '0');
-      const [codeHash] = hashesOf(id, code);
-      const key = keyOf({ interactionId: input.interactionId, secret });
-      if (!codeHash || !key) throw new Error('The keyring is empty');
-      const { accountId, securityEpoch } = input;
-      await store.issue(key, { id, accountId, securityEpoch, codeHash });
+      const { code, hash: codeHash } = codes.draw(id);
+      const { interactionId, accountId, securityEpoch } = input;
+      await store.issue(keysOf({ interactionId, secret }), {
+        id,
+        accountId,
+        securityEpoch,
+        codeHash,
+      });
       return { code, secret };
     },
 
@@ -86,11 +86,10 @@ export function createEmailCodes({ db, keyring }: { db: Db; keyring: Keyring }) 
       const spent = key && (await store.spendTry(key));
       if (!spent) return { kind: 'gone' };
       const { codeHash, tries, ...owner } = spent;
-      const code = typed.normalize('NFKC').replace(/\s/gu, '');
-      const right =
-        DIGITS.test(code) && hashesOf(owner.id, code).some((hash) => sameDigest(hash, codeHash));
-      if (right) return { kind: 'right', failures: tries - 1, ...owner };
-      return { kind: tries >= EMAIL_CODE_TRIES ? 'void' : 'wrong' };
+      if (codes.isRight(owner.id, typed, codeHash)) {
+        return { kind: 'right', failures: tries - 1, ...owner };
+      }
+      return { kind: tries >= CODE_TRIES ? 'void' : 'wrong' };
     },
 
     /**
@@ -129,7 +128,7 @@ function emailCodeStore(db: Db) {
         SELECT account_id::text AS "accountId", security_epoch AS "securityEpoch"
           FROM email_codes
          WHERE interaction_hash = ${interaction} AND browser_hash = ${browser}
-           AND tries < ${EMAIL_CODE_TRIES}
+           AND tries < ${CODE_TRIES}
            AND used_at IS NULL AND expires_at > clock_timestamp()`;
       return rows[0];
     },
@@ -139,7 +138,7 @@ function emailCodeStore(db: Db) {
       const rows = await db.$queryRaw<(Row & { tries: number })[]>`
         UPDATE email_codes SET tries = tries + 1
          WHERE interaction_hash = ${interaction} AND browser_hash = ${browser}
-           AND tries < ${EMAIL_CODE_TRIES}
+           AND tries < ${CODE_TRIES}
            AND used_at IS NULL AND expires_at > clock_timestamp()
         RETURNING id::text, account_id::text AS "accountId", security_epoch AS "securityEpoch",
                   code_hash AS "codeHash", tries`;

@@ -18,7 +18,6 @@ import { passwordStore } from './store.js';
 export {
   createEmailCodes,
   EMAIL_CODE_SECONDS,
-  EMAIL_CODE_TRIES,
   type EmailCodeCheck,
   type EmailCodeOwner,
   type EmailCodePlace,

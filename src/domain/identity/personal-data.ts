@@ -33,15 +33,22 @@ export function openAccountKey(keyring: Keyring, accountId: string, wrapped: Uin
   return keyring.open(PURPOSE, wrapped, accountId);
 }
 
-/** Opens accounts' keys by their ids; an account whose key was destroyed is nobody any more. */
+/** Opens accounts' keys by their ids. `find`: none when it was destroyed, as persons are. */
 export function accountKeys(
   store: { findKey(accountId: string): Promise<Uint8Array | undefined> },
   keyring: Keyring,
 ) {
-  return async (accountId: string): Promise<Buffer> => {
+  async function find(accountId: string): Promise<Buffer | undefined> {
     const wrapped = await store.findKey(accountId);
-    if (!wrapped) throw new Error('An account without its key has no address');
-    return openAccountKey(keyring, accountId, wrapped);
+    return wrapped && openAccountKey(keyring, accountId, wrapped);
+  }
+  return {
+    find,
+    async get(accountId: string): Promise<Buffer> {
+      const key = await find(accountId);
+      if (!key) throw new Error('An account without its key has no address');
+      return key;
+    },
   };
 }
 

@@ -34,6 +34,8 @@ export const activityKinds = [
   'app-added',
   'app-removed',
   'second-step-reset',
+  'second-step-reset-planned',
+  'second-step-reset-stopped',
   'codes-replaced',
   'code-used',
   'passkey-added',
@@ -47,8 +49,6 @@ export const activityKinds = [
   'email-confirmed',
   'sign-in-code-asked',
   'sign-in-code-void',
-  'reset-planned',
-  'reset-stopped',
   'profile-changed',
   'data-exported',
 ] as const;
@@ -98,9 +98,11 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   device_forgotten: 'devices-forgotten',
   device_trust_ended: 'device-distrusted',
   second_factor_added: 'app-added',
-  second_factor_removed: (entry) =>
-    // By the system: staff had asked for it, and the waiting time is over.
-    isByStaff(entry) || entry.actorKind === 'system' ? 'second-step-reset' : 'app-removed',
+  // What staff have planned is carried out by the clock.
+  second_factor_removed: ({ actorKind }) =>
+    actorKind === 'account' ? 'app-removed' : 'second-step-reset',
+  second_factor_reset_planned: 'second-step-reset-planned',
+  second_factor_reset_stopped: 'second-step-reset-stopped',
   recovery_codes_replaced: 'codes-replaced',
   recovery_code_used: 'code-used',
   passkey_added: 'passkey-added',
@@ -114,8 +116,6 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   address_confirmed: 'email-confirmed',
   sign_in_code_requested: 'sign-in-code-asked',
   sign_in_code_void: 'sign-in-code-void',
-  second_factor_reset_planned: 'reset-planned',
-  second_factor_reset_stopped: 'reset-stopped',
   profile_changed: 'profile-changed',
   data_exported: 'data-exported',
 

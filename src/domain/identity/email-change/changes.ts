@@ -46,7 +46,7 @@ export function createEmailChanges({ db, keyring }: { db: Db; keyring: Keyring }
   const accounts = identityStore(db);
   const store = changeStore(db, UNDO_SECONDS);
   const requests = createEmailRequests({ db, keyring });
-  const keyOf = accountKeys(accounts, keyring);
+  const keys = accountKeys(accounts, keyring);
   const indexesOf = loginIndexes(keyring);
 
   const fromOf = (key: Uint8Array, { id, sealedFrom }: ChangeRow) =>
@@ -86,7 +86,7 @@ export function createEmailChanges({ db, keyring }: { db: Db; keyring: Keyring }
     async applyEmail(accountId: string, requestId: string): Promise<ApplyResult> {
       const email = await requests.takeEmailRequest(accountId, requestId);
       if (email === undefined) return { kind: 'gone' };
-      const key = await keyOf(accountId);
+      const key = await keys.get(accountId);
       const from = await presentAddress(accountId, key);
 
       // Somebody who comes back by themself: a way back from there would lead a thief, whose
@@ -114,9 +114,8 @@ export function createEmailChanges({ db, keyring }: { db: Db; keyring: Keyring }
       token: string,
     ): Promise<{ readonly accountId: string; readonly email: string } | undefined> {
       const row = TOKEN.test(token) ? await store.findByToken(digest(token)) : undefined;
-      if (!row) return undefined;
-      const { accountId } = row;
-      return { accountId, email: fromOf(await keyOf(accountId), row) };
+      const key = row && (await keys.find(row.accountId));
+      return key && { accountId: row.accountId, email: fromOf(key, row) };
     },
 
     /**
@@ -126,7 +125,7 @@ export function createEmailChanges({ db, keyring }: { db: Db; keyring: Keyring }
     async restoreEmail(accountId: string, token: string): Promise<RestoreResult> {
       const row = TOKEN.test(token) ? await store.spendToken(accountId, digest(token)) : undefined;
       if (!row) return { kind: 'gone' };
-      const key = await keyOf(accountId);
+      const key = await keys.get(accountId);
       const replaced = await presentAddress(accountId, key);
       if ((await move(accountId, key, fromOf(key, row), 0)) === 'name-taken') {
         return { kind: 'name-taken' };
@@ -148,9 +147,9 @@ export function createEmailChanges({ db, keyring }: { db: Db; keyring: Keyring }
       | undefined
     > {
       const row = await store.findChange(changeId);
-      if (!row) return undefined;
+      const key = row && (await keys.find(row.accountId));
+      if (!key) return undefined;
       const { id, accountId, sealedTo } = row;
-      const key = await keyOf(accountId);
       return {
         accountId,
         from: fromOf(key, row),

@@ -36,14 +36,14 @@ const contextOf = (id: string) => `email_requests/${id}/email`;
 
 export function createEmailRequests({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = requestStore(db, { seconds: REQUEST_SECONDS, tries: CODE_TRIES });
-  const keyOf = accountKeys(identityStore(db), keyring);
+  const keys = accountKeys(identityStore(db), keyring);
   const codes = createLetterCodes(keyring, 'email-code');
   const inSession = (uid: string) => digest(`email-change ${uid}`);
 
   async function open(row: RequestRow | undefined): Promise<EmailRequest | undefined> {
-    if (!row) return undefined;
+    const key = row && (await keys.find(row.accountId));
+    if (!key) return undefined;
     const { id, accountId, sealedEmail } = row;
-    const key = await keyOf(accountId);
     return { id, accountId, email: openAddress(key, sealedEmail, contextOf(id)) };
   }
 
@@ -61,7 +61,7 @@ export function createEmailRequests({ db, keyring }: { db: Db; keyring: Keyring 
       const id = newId();
       const { code, hash: codeHash } = codes.draw(id);
       const { accountId, securityEpoch } = input;
-      const key = await keyOf(accountId);
+      const key = await keys.get(accountId);
       await store.ask({
         id,
         accountId,

@@ -25,10 +25,12 @@ import { startServer, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, follow, hiddenField } from '../support/shopper.js';
 import { browserAt, openPeople, type People } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 40_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 40_000, hookTimeout: 120_000 });
 
 const SHOP = 'http://localhost:4000';
 const PARTNER = 'https://quince.example';
+/** Of a client that is registered, and has nothing to ask for here. */
+const UNGRANTED = 'https://fig.example';
 const NEXT = 'copper lantern hums at midnight';
 const env = { LATCHKEY_TRUSTED_PROXIES: '127.0.0.1/32', LATCHKEY_BOT_CHALLENGE: 'off' };
 
@@ -48,6 +50,14 @@ beforeAll(async () => {
     ...['--scope', 'openid email', '--grant-type', 'authorization_code'],
     ...['--allow', `${ORDERS}=orders:read`],
   ]);
+  await people.domain.clients.register({
+    id: 'fig',
+    name: 'Fig',
+    authMethod: 'none',
+    grantTypes: ['authorization_code'],
+    redirectUris: [`${UNGRANTED}/cb`],
+    webOrigins: [UNGRANTED],
+  });
 });
 afterAll(async () => {
   await people.close();
@@ -356,7 +366,7 @@ describe('a page of another origin', () => {
     'http://LOCALHOST:4000',
     'http://localhost:4000/',
     '*',
-    PARTNER,
+    UNGRANTED,
   ])('%s that is not is kept out, with or without a token', async (origin) => {
     const token = await ownToken();
     for (const answer of [

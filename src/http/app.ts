@@ -26,6 +26,7 @@ import { type RecoveryParts, recoveryRoutes } from './recovery.js';
 import { type RegistrationParts, registrationRoutes } from './registration.js';
 import { registrationLinkRoutes } from './registration-link.js';
 import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
+import { designRoutes } from './showcase/routes.js';
 import { type SignInParts, signInRoutes } from './signin.js';
 
 export type AppParts = {
@@ -89,7 +90,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     ),
     accountApiRoutes(parts.accountApi),
     adminRoutes(parts.admin),
-    ...(parts.mailbox ? [mailboxRoutes(parts.mailbox)] : []),
+    ...(parts.mailbox ? [mailboxRoutes(parts.mailbox), designRoutes()] : []),
   ]) {
     app.use(router.routes());
     app.use(router.allowedMethods());

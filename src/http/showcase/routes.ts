@@ -9,7 +9,9 @@ import { type AppContext, isLoopback, type RequestState } from '../context.js';
 import { allowPasskeys, allowWorkers } from '../middleware/headers.js';
 import { designPage } from '../views/design.js';
 import type { PageProps } from '../views/render.js';
-import { pageStates } from './states.js';
+
+/** Loaded when somebody asks: what it is made of has no business in a running shop. */
+const loadStates = () => import('./states/index.js');
 
 /** The router mounted at `/dev/design`. */
 export function designRoutes(): Router<RequestState> {
@@ -35,7 +37,7 @@ export function designRoutes(): Router<RequestState> {
     await next();
   });
 
-  router.get('/', async (ctx) => {
+  router.get('', async (ctx) => {
     const settings = settingsOf(ctx);
     const query = new URLSearchParams({
       lang: settings.language ?? '',
@@ -43,6 +45,7 @@ export function designRoutes(): Router<RequestState> {
       ...(settings.look?.direction ? { dir: 'rtl' } : {}),
     });
     query.delete('direction');
+    const { pageStates } = await loadStates();
     const names = Object.keys(await pageStates(settings));
     ctx.body = designPage({
       ...settings,
@@ -52,6 +55,7 @@ export function designRoutes(): Router<RequestState> {
   });
 
   router.get('/:name', async (ctx) => {
+    const { pageStates } = await loadStates();
     const states = await pageStates({ ...settingsOf(ctx), here: ctx.url });
     const name = String(ctx.params.name);
     if (!Object.hasOwn(states, name)) throw new AppError('not_found');

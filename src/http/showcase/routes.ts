@@ -10,12 +10,14 @@ import { allowPasskeys, allowWorkers } from '../middleware/headers.js';
 import { designPage } from '../views/design.js';
 import type { PageProps } from '../views/render.js';
 
+const HOME = '/dev/design';
+
 /** Loaded when somebody asks: what it is made of has no business in a running shop. */
 const loadStates = () => import('./states/index.js');
 
 /** The router mounted at `/dev/design`. */
 export function designRoutes(): Router<RequestState> {
-  const router = new Router<RequestState>({ prefix: '/dev/design', strict: true, sensitive: true });
+  const router = new Router<RequestState>({ strict: true, sensitive: true });
 
   /** What was chosen on the page, as its addresses carry it. */
   const settingsOf = (ctx: AppContext): PageProps => {
@@ -37,7 +39,7 @@ export function designRoutes(): Router<RequestState> {
     await next();
   });
 
-  router.get('', async (ctx) => {
+  router.get(HOME, async (ctx) => {
     const settings = settingsOf(ctx);
     const query = new URLSearchParams({
       lang: settings.language ?? '',
@@ -50,11 +52,11 @@ export function designRoutes(): Router<RequestState> {
     ctx.body = designPage({
       ...settings,
       today: new Date(),
-      pages: names.map((name) => ({ name, href: `/dev/design/${name}?${query}` })),
+      pages: names.map((name) => ({ name, href: `${HOME}/${name}?${query}` })),
     });
   });
 
-  router.get('/:name', async (ctx) => {
+  router.get(`${HOME}/:name`, async (ctx) => {
     const { pageStates } = await loadStates();
     const states = await pageStates({ ...settingsOf(ctx), here: ctx.url });
     const name = String(ctx.params.name);

@@ -51,9 +51,13 @@ export function preferLanguage(ctx: AppContext, ...wishes: readonly (string | un
  */
 export function pageOf(ctx: AppContext, here?: string): PageProps {
   const { nonce, language } = ctx.state;
-  const own = ctx.method === 'GET' && !ctx.path.startsWith('/oauth2/') ? ctx.url : undefined;
+  const own = ctx.method === 'GET' && !ctx.path.startsWith('/oauth2/') ? addressOf(ctx) : undefined;
   return { nonce, language, here: localPath(here ?? own) };
 }
+
+/** A page's own address. A query that is not plainly ours is somebody else's text: it stays out. */
+const addressOf = ({ path, querystring }: AppContext): string =>
+  /^[\w=&.-]+$/.test(querystring) ? `${path}?${querystring}` : path;
 
 /** The form at the foot of every page. */
 export function languageRoutes(issuer: string): Router<RequestState> {

@@ -106,7 +106,7 @@ describe.each(settings)('at $width px, $colorScheme', ({ colorScheme, width }) =
       }
       expect(found).toEqual([]);
     });
-  }, 120_000);
+  }, 300_000);
 });
 
 describe('on a small screen, or on a large one at 400 %', () => {
@@ -141,7 +141,60 @@ describe('on a small screen, or on a large one at 400 %', () => {
         }
       });
     },
+    180_000,
   );
+});
+
+describe('the choice of a language', () => {
+  const menu = '.languages ul';
+
+  test.each(['ltr', 'rtl'])('opens within the page, however small that is (%s)', async (dir) => {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      await visit({ colorScheme, viewport: { width: 320, height: 256 } }, async (page) => {
+        for (const name of ['sign-in', 'signed-out', 'de-consent', 'ja-code', 'account-overview']) {
+          await page.goto(`${origin}/${name}`);
+          await page.locator('html').evaluate((html, value) => {
+            html.dir = value;
+          }, dir);
+          expect(await page.locator(menu).isVisible()).toBe(false);
+          await page.locator('.languages summary').click();
+          const box = await page.locator(menu).evaluate((list) => {
+            const { left, right, top, bottom } = list.getBoundingClientRect();
+            const { documentElement: html, defaultView } = list.ownerDocument;
+            const above = defaultView?.scrollY ?? 0;
+            return {
+              inside: left >= 0 && right <= html.clientWidth && html.scrollWidth === 320,
+              whole: top + above >= 0 && bottom + above <= html.scrollHeight,
+            };
+          });
+          expect({ name, ...box }).toEqual({ name, inside: true, whole: true });
+          await page.evaluate(axeSource);
+          const { violations } = await page.evaluate(() =>
+            (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
+          );
+          expect({ name, violations: violations.map(({ id }) => id) }).toEqual({
+            name,
+            violations: [],
+          });
+        }
+      });
+    }
+  });
+
+  test('takes three keys, and leads back to the page', async () => {
+    await visit({ javaScriptEnabled: false }, async (page) => {
+      await page.goto(`${origin}/sign-in`);
+      await page.locator('.languages summary').focus();
+      await page.keyboard.press('Enter');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Tab');
+      await page.keyboard.press('Enter');
+      await page.getByRole('heading', { name: 'Received' }).waitFor();
+    });
+    expect(posts).toEqual([
+      { path: '/language', fields: { return_to: '/signin/7f3c', language: 'de' } },
+    ]);
+  });
 });
 
 describe('with the keyboard alone', () => {

@@ -187,6 +187,8 @@ describe('POST /password', () => {
 describe('a proof that is fresh', () => {
   const changes: [string, string, unknown?][] = [
     ['POST', '/password', { currentPassword: PASSWORD, newPassword: NEXT }],
+    ['PATCH', '/profile/phone', { phone: '' }],
+    ['POST', '/closure', { email: 'x' }],
     ['POST', '/second-factor/enrolment'],
     ['POST', '/second-factor/confirmation', { code: '123456' }],
     ['DELETE', '/second-factor'],
@@ -518,5 +520,104 @@ describe('applications', () => {
     });
     expect(refresh.json.error).toBe('invalid_grant');
     expect(await recorded('application_removed', mara)).toHaveLength(1);
+  });
+});
+
+describe('the profile', () => {
+  const fields = (answer: Awaited<ReturnType<Ask>>) =>
+    Object.fromEntries(
+      (answer.json.fields as { field: string; value: string }[]).map(({ field, value }) => [
+        field,
+        value,
+      ]),
+    );
+
+  test('is read and changed as far as the owner lets the client know it', async () => {
+    const mara = await someone();
+    const ask = await apiFor(mara);
+    expect(fields(await ask('GET', '/profile'))).toEqual({
+      name: '',
+      given_name: '',
+      family_name: '',
+      locale: '',
+    });
+    const changed = await ask('PATCH', '/profile', { name: ' Mara Quist ', locale: 'fr' });
+    expect(fields(changed)).toMatchObject({ name: 'Mara Quist', locale: 'fr' });
+    expect((await ask('GET', '/me')).json.name).toBe('Mara Quist');
+    expect(await recorded('profile_changed', mara)).toEqual([
+      { details: { fields: expect.any(String) }, client_id: 'demo-storefront' },
+    ]);
+    const some = await apiFor(elsewhere(mara), 'openid account:read account:write');
+    expect(fields(await some('GET', '/profile'))).toEqual({});
+    // It may still be given, as on a form that begins empty.
+    expect((await some('PATCH', '/profile/phone', { phone: '+33 6 12 34 56 78' })).status).toBe(
+      200,
+    );
+    const person = await people.domain.identity.findPerson(mara.person.id);
+    expect(person?.profile).toMatchObject({ name: 'Mara Quist', phone: '+33612345678' });
+  });
+
+  test('takes no value that is none, and no field that is not its own', async () => {
+    const ask = await apiFor(await someone());
+    const cases: [string, object, string[]][] = [
+      [
+        '/profile',
+        { name: 'x'.repeat(101), locale: 'tlh' },
+        ['/name too-long', '/locale not-a-language'],
+      ],
+      ['/profile', { given_name: 'a\u202eb' }, ['/given_name not-plain']],
+      ['/profile', { phone: '+33612345678' }, ['/phone']],
+      ['/profile', { email: 'a@b.example' }, ['/email']],
+      ['/profile', { name: null }, ['/name']],
+      ['/profile/phone', { phone: '12' }, ['/phone not-a-number']],
+    ];
+    for (const [path, body, errors] of cases) {
+      expect(problemOf(await ask('PATCH', path, body))).toEqual({
+        status: 422,
+        code: 'validation_failed',
+        errors,
+      });
+    }
+  });
+});
+
+test('what happened lately is told page by page, and to nobody else', async () => {
+  const mara = await someone();
+  const ask = await apiFor(mara);
+  for (let turn = 0; turn < 22; turn += 1) await ask('PATCH', '/profile', { name: `Mara ${turn}` });
+  type Page = { entries: { kind: string; application: string | null }[]; older: string | null };
+  const first = (await ask('GET', '/activity')).json as Page;
+  expect(first.entries).toHaveLength(20);
+  expect(first.entries[0]).toMatchObject({ kind: 'profile-changed', application: 'Alder & Oak' });
+  const rest = (await ask('GET', `/activity?before=${first.older}`)).json as Page;
+  expect(rest.older).toBeNull();
+  expect(rest.entries.map(({ kind }) => kind)).toContain('signed-in');
+  // Another owner's place in the list is none in one's own.
+  const other = await apiFor(await someone());
+  const theirs = (await other('GET', `/activity?before=${first.older}`)).json as Page;
+  expect(theirs.entries.map(({ kind }) => kind)).not.toContain('profile-changed');
+});
+
+describe('POST /closure', () => {
+  test('closes the account for whoever types its address, and is over at once', async () => {
+    const mara = await someone();
+    const ask = await apiFor(mara);
+    const wrong = await ask('POST', '/closure', { email: `x${mara.person.email}` });
+    expect(problemOf(wrong)).toMatchObject({ status: 422, errors: ['/email wrong'] });
+    const answers = await atOnce(10, () => ask('POST', '/closure', { email: mara.person.email }));
+    expect(answers.filter(({ status }) => status === 204).length).toBeGreaterThan(0);
+    expect(answers.filter(({ status }) => ![204, 401, 409].includes(status))).toEqual([]);
+    expect(await recorded('account_closed', mara)).toMatchObject([
+      { client_id: 'demo-storefront' },
+    ]);
+    expect((await ask('GET', '/me')).status).toBe(401);
+    expect(await isLoggedIn(mara)).toBe(false);
+    expect(await people.domain.identity.findByLogin(mara.person.email)).toBeUndefined();
+  });
+
+  test('is not for staff', async () => {
+    const nora = await someone({ staff: true, app: true });
+    const refused = await (await apiFor(nora))('POST', '/closure', { email: nora.person.email });
+    expect(problemOf(refused)).toEqual({ status: 409, code: 'conflict', reason: 'staff' });
   });
 });

@@ -68,6 +68,24 @@ async function tracesOf({ person }: Owner): Promise<Record<string, number>> {
   return traces;
 }
 
+/** What would take a device or a letter to leave behind. */
+async function leaveMore(accountId: string): Promise<void> {
+  const rows = [
+    `passkeys (id, account_id, credential_id, public_key, transports, backup_eligible, backed_up,
+               name, created_at)
+     VALUES (gen_random_uuid(), $1, uuid_send(gen_random_uuid()), 'key', '{}', false, false, 'phone', now())`,
+    'passkey_handles (account_id, handle) VALUES ($1, uuid_send(gen_random_uuid()))',
+    `email_codes (id, interaction_hash, browser_hash, account_id, security_epoch, code_hash, expires_at)
+     VALUES (gen_random_uuid(), uuid_send(gen_random_uuid()), 'b', $1, 0, 'c', now() + interval '1 hour')`,
+    `email_requests (account_id, id, security_epoch, session_hash, sealed_email, code_hash,
+                     created_at, expires_at)
+     VALUES ($1, gen_random_uuid(), 0, 's', 'e', 'c', now(), now() + interval '1 hour')`,
+    `email_changes (id, account_id, sealed_from, token_hash, created_at, expires_at)
+     VALUES (gen_random_uuid(), $1, 'f', uuid_send(gen_random_uuid()), now(), now() + interval '1 hour')`,
+  ];
+  for (const row of rows) await people.query(`INSERT INTO ${row}`, [accountId]);
+}
+
 describe('closing an account', () => {
   test('ends everything everywhere, leaves nothing behind, and is told of once', async () => {
     const mara = await someone({ app: true });
@@ -86,14 +104,14 @@ describe('closing an account', () => {
     await mara.open('/account/authenticators/app');
     await people.domain.credentials.replaceRecoveryCodes(id);
     await people.domain.credentials.planFactorReset(id, 3600);
-    const before = await tracesOf(mara);
-    for (const table of [
-      ...['account_keys', 'artifacts', 'factor_resets', 'known_devices', 'login_names'],
-      ...['one_time_links', 'password_credentials', 'password_history', 'recovery_codes'],
-      ...['seen_networks', 'sign_in_attempts', 'totp_credentials'],
-    ]) {
-      expect({ table, rows: before[table] ?? 0 }).not.toEqual({ table, rows: 0 });
-    }
+    await leaveMore(id);
+    // A table that is about accounts and not in here has to be thought of when one is closed.
+    const tables = await people.query(
+      `SELECT table_name AS name FROM information_schema.columns
+        WHERE table_schema = 'public' AND column_name = 'account_id'`,
+    );
+    const about = tables.map(({ name }) => String(name)).filter((name) => name !== 'account_roles');
+    expect(Object.keys(await tracesOf(mara)).sort()).toEqual(about.sort());
 
     const question = await mara.open('/account/close');
     expect(heading(question)).toBe('Close your account?');
@@ -152,7 +170,7 @@ describe('closing an account', () => {
           sessions: 2,
           grants: expect.any(Number),
           tokens: expect.any(Number),
-          credentials: 2,
+          credentials: 3,
           devices: 2,
         },
       },

@@ -44,7 +44,7 @@ beforeAll(async () => {
   server = await startServer({ env: { LOG_LEVEL: 'debug' } });
   await liveADay();
   ({ dump, columns } = await takeDump());
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await server.stop();
 });

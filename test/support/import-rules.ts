@@ -245,7 +245,6 @@ const COMPOSITION = new Set([
   'settle.ts',
   'compose.ts',
   'compose-server.ts',
-  'compose-account.ts',
   'compose-post.ts',
   'compose-account.ts',
 ]);

@@ -239,7 +239,11 @@ const application = {
   since: new Date('2026-06-02T10:00:00Z'),
   identity: ['openid', 'email', 'offline_access'],
   resources: [
-    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
   ],
 };
 
@@ -725,7 +729,11 @@ const consentFull = {
         { name: 'account:write', description: '' },
       ],
     },
-    { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+    {
+      indicator: 'https://api.demo-shop.example/orders',
+      name: 'Orders',
+      scopes: [{ name: 'orders:read', description: 'See your orders' }],
+    },
   ],
   offline: true,
   accountHref: '/account',
@@ -739,7 +747,7 @@ const otherLanguages = Object.fromEntries(
         ...signIn,
         language,
         login: 'mara@fernhill.example',
-        problem: 'check',
+        problem: 'passkey',
         challenge: { kind: 'wait', token: 'w4it', seconds: 20 },
         passkey,
         registerHref: '/signin/7f3c/register',

@@ -100,6 +100,7 @@ export function passwordStore(db: Db) {
       await db.passkeyHandle.deleteMany(where);
       await db.oneTimeLink.deleteMany(where);
       await db.factorReset.deleteMany(where);
+      await db.emailCode.deleteMany(where);
       const passwords = await db.passwordCredential.deleteMany(where);
       const apps = await db.totpCredential.deleteMany(where);
       const passkeys = await db.passkey.deleteMany(where);

@@ -16,6 +16,7 @@ export type OwnApplication = {
   /** OpenID scopes. */
   readonly identity: readonly string[];
   readonly resources: readonly {
+    readonly indicator: string;
     readonly name: string;
     readonly scopes: readonly { readonly name: string; readonly description: string }[];
   }[];
@@ -90,7 +91,7 @@ async function describe(
       name,
       description: server?.scopes.find((scope) => scope.name === name)?.description ?? '',
     }));
-    resources.push({ name: server?.name ?? indicator, scopes });
+    resources.push({ indicator, name: server?.name ?? indicator, scopes });
   }
   return resources;
 }

@@ -74,6 +74,10 @@ export function createApiDesk({ issuer, identifyCaller, clock }: ApiDeskParts) {
       caller,
       visitor: { ...visitor, origin: { ...visitor.origin, clientId } },
       id: String(ctx.params.id ?? ''),
+      query(name) {
+        const value = ctx.query[name];
+        return typeof value === 'string' ? value : undefined;
+      },
       // Each operation's own shape has just been seen to.
       body: body as never,
     });

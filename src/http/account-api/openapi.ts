@@ -30,8 +30,19 @@ function answersOf({ answer, body, refusals, fresh }: Operation): object {
   };
 }
 
+function parametersOf({ path, query = {} }: Operation): object {
+  const schema = { type: 'string' };
+  const parameters = [
+    ...(path.includes('{id}') ? [{ name: 'id', in: 'path', required: true, schema }] : []),
+    ...Object.entries(query).map(([name, description]) => {
+      return { name, in: 'query', description, schema };
+    }),
+  ];
+  return parameters.length > 0 ? { parameters } : {};
+}
+
 function describe(operation: Operation): object {
-  const { id, summary, scope, fresh, path, body } = operation;
+  const { id, summary, scope, fresh, body } = operation;
   return {
     operationId: id,
     summary,
@@ -42,9 +53,7 @@ function describe(operation: Operation): object {
         }
       : {}),
     security: [{ oauth2: [scope] }],
-    ...(path.includes('{id}')
-      ? { parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }] }
-      : {}),
+    ...parametersOf(operation),
     ...(body
       ? {
           requestBody: {

@@ -16,6 +16,8 @@ export type Call<Body = unknown> = {
   readonly visitor: Visitor;
   /** The `{id}` of the address; empty where it has none. */
   readonly id: string;
+  /** A parameter of the address, if it is there once. */
+  query(name: string): string | undefined;
   readonly body: Body;
 };
 
@@ -28,6 +30,8 @@ type Description = {
   readonly scope: AccountScope;
   /** Whether it asks for a log-in of the last five minutes, with both factors if there are two. */
   readonly fresh: boolean;
+  /** Parameters of the address, and what they are. */
+  readonly query?: Readonly<Record<string, string>>;
   /** What may go wrong besides what can go wrong everywhere, by status. */
   readonly refusals?: Readonly<Record<number, string>>;
 };

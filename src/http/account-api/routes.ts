@@ -14,10 +14,12 @@ import { accountApiDocument } from './openapi.js';
 import type { Operation } from './operation.js';
 import { passkeyOperations } from './passkeys.js';
 import { type PersonParts, personOperations } from './person.js';
+import { type ProfileParts, profileOperations } from './profile.js';
 import { secondFactorOperations } from './second-factor.js';
 
 export type AccountApiParts = ApiDeskParts &
-  PersonParts & {
+  PersonParts &
+  ProfileParts & {
     readonly isCallingOrigin: IsCallingOrigin;
     readonly manageDevices: ManageDevices;
     readonly manageSessions: ManageSessions;
@@ -30,6 +32,7 @@ export type AccountApiParts = ApiDeskParts &
 function operationsOf(parts: AccountApiParts): readonly Operation[] {
   return [
     ...personOperations(parts),
+    ...profileOperations(parts),
     ...secondFactorOperations(parts.secondFactor),
     ...passkeyOperations(parts.managePasskeys, parts.issuer),
     ...deviceOperations(parts.manageDevices),

@@ -1,4 +1,5 @@
 /** The account pages about who is in: browsers that are signed in, applications with access. */
+import { ACCOUNT_AUDIENCE } from '../../domain/access/index.js';
 import { readDeviceLabel } from '../../domain/risk/index.js';
 import { formTarget, localPath } from '../links.js';
 import { type AccountFrame, frameOf } from './account.js';
@@ -39,6 +40,7 @@ export type ApplicationRow = {
   readonly since: Date;
   readonly identity: readonly string[];
   readonly resources: readonly {
+    readonly indicator: string;
     readonly name: string;
     readonly scopes: readonly { readonly name: string; readonly description: string }[];
   }[];
@@ -52,7 +54,11 @@ function applicationOf(application: ApplicationRow) {
       .filter((scope) => scope !== 'offline_access')
       .map((scope) => ({ scope, labelKey: identityLabel(scope) })),
     offline: application.identity.includes('offline_access'),
-    resources: application.resources,
+    resources: application.resources.map((resource) => ({
+      ...resource,
+      // What it can do is said in our own words, and in the reader's language.
+      account: resource.indicator === ACCOUNT_AUDIENCE,
+    })),
     removeHref: localPath(
       `/account/applications/${encodeURIComponent(application.clientId)}/remove`,
     ),

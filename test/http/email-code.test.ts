@@ -629,11 +629,14 @@ describe('an address that nobody has proven', () => {
     expect((await people.domain.identity.findAccount(mara.id))?.securityEpoch).toBe(epoch);
   });
 
-  test('keeps its app, which is asked for', async () => {
+  test('loses the app too: whose it is, nobody has proven', async () => {
     const mara = await people.add({ app: true });
     await people.query('UPDATE accounts SET email_verified = false WHERE id = $1', [mara.id]);
     const { browser, page, code } = await waiting(mara);
-    expect(heading(await enterCode(browser, page, code))).toBe('Enter your code');
+    const done = await enterCode(browser, page, code);
+    expect(await claimsOf(browser, done)).toMatchObject({ sub: mara.id, amr: ['otp'] });
+    expect(await people.domain.credentials.hasTotp(mara.id)).toBe(false);
+    expect(await recorded('address_confirmed', mara)).toMatchObject([{ details: { app: true } }]);
   });
 });
 

@@ -28,7 +28,7 @@ export const auditEvents = {
     'A code by e-mail to sign in with was asked for; `details.reason` says why none was sent.',
   sign_in_code_void: 'Five wrong codes ended a code by e-mail.',
   address_confirmed:
-    'A code by e-mail proved an address that nobody had proven; what was in the account ended.',
+    'A code or link in a letter proved an address that nobody had proven; what was in the account ended.',
   registration_requested:
     'Somebody wanted to create an account and asked for a letter; `details.reason` says why none was sent.',
   registration_void: 'Five wrong codes ended the creation of an account.',

@@ -16,7 +16,9 @@ export type CloseAccountResult =
   /** Their administrator does it: whoever leaves a shop must not take its traces along. */
   | 'staff'
   /** Access was taken back, or something changed, while this was being looked at. */
-  | 'overtaken';
+  | 'overtaken'
+  /** The address was changed, and the old one's owner may yet take the account back. */
+  | 'address-moved';
 
 /**
  * Call it for somebody who has just proven who they are.
@@ -36,6 +38,9 @@ export function createCloseAccount(parts: FlowParts & { readonly clock: Clock })
     const { accountId, email } = owner;
     if (owner.kind === 'staff') return 'staff';
     if (email === '' || canonicalLogin(typed) !== canonicalLogin(email)) return 'not-confirmed';
+
+    // Else a thief who has moved the account could take the way back from its owner.
+    if (await domain.identity.canBeUndone(accountId)) return 'address-moved';
 
     const closed = await transact(async (tx) => {
       // First of all: others that close it wait here, and then find it closed.

@@ -1,10 +1,9 @@
 /**
  * The first proof that the owner of an account reads its mail. Until then an operator's word was
  * all there was, and whoever was given the account's password may have left things in it for its
- * owner to move into: a session, a passkey, or that very password (Sudhodanan and Paverd,
- * "Pre-hijacked accounts", USENIX Security 2022). So all of it ends. An authenticator app stays
- * and is asked for: taking it away on the strength of a mailbox would be the worse gift.
+ * owner to move into: a session, a passkey, an app, or that very password. So all of it ends.
  */
+import { confirmAddress } from '../confirm-address.js';
 import type { Domain } from '../domain.js';
 import type { SignInRequest, Visitor } from '../sign-in/model.js';
 
@@ -25,11 +24,12 @@ export async function startAfresh(
   const { accountId } = input;
   const since = await identity.advanceSecurityEpoch(accountId, input.securityEpoch);
   if (since === undefined) return false;
-  await identity.confirmEmail(accountId);
+  const confirmed = await confirmAddress(
+    { identity, credentials },
+    { id: accountId, kind: 'shopper' },
+  );
   const ended = await grants.endAccount(accountId, { sessions: true, tokens: true });
-  const removed =
-    (await credentials.revokeCredentials(accountId)) +
-    (await credentials.removePasskeys(accountId));
+  const removed = (await credentials.revokeCredentials(accountId)) + (confirmed?.passkeys ?? 0);
   const devices = await risk.revokeDevices(accountId);
   await audit.record({
     event: 'address_confirmed',
@@ -38,7 +38,7 @@ export async function startAfresh(
     subjectId: accountId,
     clientId: input.request.clientId,
     origin: input.visitor.origin,
-    details: { ...ended, credentials: removed, devices },
+    details: { ...ended, credentials: removed, app: confirmed?.app ?? false, devices },
   });
   await mail.enqueue({
     kind: 'address_confirmed',

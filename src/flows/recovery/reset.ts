@@ -14,6 +14,7 @@ import {
 } from '../../domain/credentials/index.js';
 import type { Clock } from '../../kernel/clock.js';
 import { AppError } from '../../kernel/errors.js';
+import { confirmAddress } from '../confirm-address.js';
 import type { FlowParts } from '../domain.js';
 import type { Visitor } from '../sign-in/index.js';
 
@@ -101,6 +102,7 @@ export function createResetPassword({
           if (held?.status !== 'active') throw new LinkIsDead();
           if (!(await credentials.spendLink(PURPOSE, accountId, token))) throw new LinkIsDead();
           await credentials.setPasswordHash(accountId, hash);
+          const confirmed = await confirmAddress({ identity, credentials }, held);
           const ended = await grants.endAccount(accountId, { sessions: true, tokens: true });
           // Before the devices: each has a counter of its own.
           const counters = await risk.unlock({ accountId }, 'password');
@@ -114,6 +116,16 @@ export function createResetPassword({
             origin: visitor.origin,
             details: { ...ended, devices, counters },
           });
+          if (confirmed) {
+            await audit.record({
+              event: 'address_confirmed',
+              result: 'success',
+              actor: { kind: 'account', id: accountId },
+              subjectId: accountId,
+              origin: visitor.origin,
+              details: { ...ended, credentials: confirmed.passkeys, app: confirmed.app, devices },
+            });
+          }
           await mail.enqueue({
             kind: 'password_changed',
             accountId,

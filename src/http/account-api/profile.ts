@@ -152,13 +152,15 @@ export function profileOperations(parts: ProfileParts): readonly Operation[] {
       scope: 'account:write',
       fresh: true,
       body: z.strictObject({ email: z.string().describe('The account’s address, typed again') }),
-      refusals: { 409: conflicts('staff', 'overtaken') },
+      refusals: { 409: conflicts('staff', 'overtaken', 'address_moved') },
       async work({ owner, visitor, body }) {
         switch (await closeAccount(owner, visitor, body.email)) {
           case 'closed':
             return;
           case 'not-confirmed':
             throw badField('/email', 'wrong', 'This is not the address of this account');
+          case 'address-moved':
+            throw conflict('address_moved');
           case 'staff':
             throw conflict('staff');
           case 'overtaken':

@@ -129,7 +129,7 @@ export function profilePages(desk: Desk, parts: ProfileParts): void {
 }
 
 export function closingPages(desk: Desk, { closeAccount }: ProfileParts): void {
-  const ask = (call: Call, problem?: 'not-confirmed'): void => {
+  const ask = (call: Call, problem?: 'not-confirmed' | 'address-moved'): void => {
     call.ctx.type = 'html';
     call.ctx.body = accountClosePage({
       ...call.frame('profile'),
@@ -148,6 +148,9 @@ export function closingPages(desk: Desk, { closeAccount }: ProfileParts): void {
       case 'not-confirmed':
         call.ctx.status = 422;
         return ask(call, 'not-confirmed');
+      case 'address-moved':
+        call.ctx.status = 409;
+        return ask(call, 'address-moved');
       case 'staff':
         call.ctx.status = 403;
         return ask(call);

@@ -78,7 +78,7 @@ export function accountClosePage(
     /** Cannot do it themselves. */
     readonly staff: boolean;
     readonly typed: string;
-    readonly problem?: 'not-confirmed' | undefined;
+    readonly problem?: 'not-confirmed' | 'address-moved' | undefined;
   },
 ): string {
   const { staff, typed, problem } = props;

@@ -109,6 +109,10 @@ export function createEmailChanges({ db, keyring }: { db: Db; keyring: Keyring }
       return { kind: 'changed', changeId, undoToken };
     },
 
+    /** Whether an address that was left can still take the account back. */
+    canBeUndone: async (accountId: string): Promise<boolean> =>
+      (await store.listOpen(accountId)).length > 0,
+
     /** Which address a link leads back to. Spends nothing: mail scanners open links, too. */
     async findUndo(
       token: string,

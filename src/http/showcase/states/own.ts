@@ -53,6 +53,12 @@ export async function ownStates(draw: Draw): Promise<States> {
       typed: 'mara@fernhil.example',
       problem: 'not-confirmed',
     }),
+    'account-close-moved': closePage({
+      ...closing,
+      typed: 'mara@fernhill.example',
+      staff: false,
+      problem: 'address-moved',
+    }),
     'account-close-staff': closePage({ ...closing, staff: true }),
     'account-closed': farewellPage({}),
   };

@@ -1,6 +1,7 @@
 /** Somebody leaves for good: what ends, what is gone, what stays, and that it was them. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Owner, ownerAt } from '../support/account.js';
+import { moveTo, openUndo } from '../support/email-change.js';
 import { authorizeUrl, ORDERS, post, postAs, redemption } from '../support/protocol.js';
 import { askForLetter, lettersTo } from '../support/recovery.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -80,8 +81,10 @@ async function leaveMore(accountId: string): Promise<void> {
     `email_requests (account_id, id, security_epoch, session_hash, sealed_email, code_hash,
                      created_at, expires_at)
      VALUES ($1, gen_random_uuid(), 0, 's', 'e', 'c', now(), now() + interval '1 hour')`,
+    // One that can no longer be undone: the account could not be closed before.
     `email_changes (id, account_id, sealed_from, token_hash, created_at, expires_at)
-     VALUES (gen_random_uuid(), $1, 'f', uuid_send(gen_random_uuid()), now(), now() + interval '1 hour')`,
+     VALUES (gen_random_uuid(), $1, 'f', uuid_send(gen_random_uuid()), now(), now())`,
+    "mail_refusals (account_id, address_index, refused_at) VALUES ($1, 'i', now())",
   ];
   for (const row of rows) await people.query(`INSERT INTO ${row}`, [accountId]);
 }
@@ -209,6 +212,23 @@ describe('closing an account', () => {
     }
     expect(await people.domain.identity.isClosed(mara.person.id)).toBe(false);
     expect((await mara.browser.get('/account')).status).toBe(200);
+  });
+
+  test('waits while an address that was left can take the account back', async () => {
+    const thief = await someone();
+    const moved = `moved.${thief.person.email}`;
+    const undo = await moveTo(server, thief, moved);
+    const refused = await close(thief, moved);
+    expect(refused.status).toBe(409);
+    expect(refused.body).toContain('less than 72 hours ago');
+    expect((await people.domain.identity.findAccount(thief.person.id))?.status).toBe('active');
+    // Its owner's link still works.
+    expect((await openUndo(newBrowser(), undo)).status).toBe(200);
+    await people.query(
+      "UPDATE email_changes SET expires_at = expires_at - interval '73 hours' WHERE account_id = $1",
+      [thief.person.id],
+    );
+    expect((await close(thief, moved)).location).toBe('/account/closed');
   });
 
   test('takes a fresh proof, and the form of the page', async () => {

@@ -88,6 +88,7 @@ export async function composeServer(
     challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
     challengeMode: config.botChallenge,
   };
+  const { minLength } = config.passwords;
   const { origin, hostname, host: name } = new URL(config.issuer);
   const relyingParty = { id: hostname, origin, name };
   const signIn = createSignIn({ ...guarded, drawQr: otpauthQr, relyingParty });
@@ -143,6 +144,7 @@ export async function composeServer(
       interactions,
       request: createRequestRecovery({ ...guarded, letters: limits.letterRequests }),
       reset: createResetPassword(owned),
+      minLength,
       tokens,
       devices,
     },
@@ -156,6 +158,7 @@ export async function composeServer(
         drawQr: otpauthQr,
         relyingParty,
       }),
+      minLength,
       tokens,
       devices,
     },
@@ -177,6 +180,7 @@ export async function composeServer(
       issuer: config.issuer,
       keyring: core.keyring,
       clock,
+      minLength,
       tokens,
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',

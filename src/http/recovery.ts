@@ -4,7 +4,6 @@
  * the token into a cookie and shows the form.
  */
 import Router from '@koa/router';
-import { MIN_LENGTH } from '../domain/credentials/index.js';
 import type { RequestPage, RequestRecovery } from '../flows/recovery/request.js';
 import type { LinkPage, ResetPassword } from '../flows/recovery/reset.js';
 import { AppError } from '../kernel/errors.js';
@@ -42,6 +41,8 @@ export type RecoveryParts = {
   readonly interactions: Pick<Interactions, 'clientOf' | 'findClient'>;
   readonly request: RequestRecovery;
   readonly reset: ResetPassword;
+  /** The least length of a new password, as configured. */
+  readonly minLength: number;
   readonly tokens: FormTokens;
   readonly devices: DeviceCookie;
 };
@@ -51,7 +52,7 @@ const DONE = `${RECOVERY}/done`;
 
 /** The router mounted at `/recovery`. */
 export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
-  const { interactions, request, reset, tokens, devices } = parts;
+  const { interactions, request, reset, minLength, tokens, devices } = parts;
   const cookie = createRecoveryCookie(parts.issuer);
   const router = new Router<RequestState>({ strict: true, sensitive: true });
   const form = readForm();
@@ -177,7 +178,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
       action: CHOOSE,
       csrf: tokens.issue(`recovery ${token}`),
       email: page.email,
-      minLength: MIN_LENGTH,
+      minLength,
       problem,
     });
   };

@@ -4,7 +4,6 @@
  * in any other the account is made ready, and nobody is signed in.
  */
 import Router from '@koa/router';
-import { MIN_LENGTH } from '../domain/credentials/index.js';
 import { AppError } from '../kernel/errors.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
@@ -22,7 +21,7 @@ const DONE = `${REGISTER}/done`;
 
 /** The router mounted at `/register`. */
 export function registrationLinkRoutes(parts: RegistrationParts): Router<RequestState> {
-  const { interactions, complete, tokens, devices } = parts;
+  const { interactions, complete, minLength, tokens, devices } = parts;
   const cookies = createRegistrationCookies(parts.issuer);
   const router = new Router<RequestState>({ strict: true, sensitive: true });
   router.use(REGISTER, refuseCrossSite(parts.issuer));
@@ -57,7 +56,7 @@ export function registrationLinkRoutes(parts: RegistrationParts): Router<Request
       action: CHOOSE,
       csrf: tokens.issue(`register ${token}`),
       email: page.email,
-      minLength: MIN_LENGTH,
+      minLength,
       problem,
     });
   };

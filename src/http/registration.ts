@@ -3,7 +3,6 @@
  * password, and on with the sign-in that it was begun in. Plain forms within the interaction.
  */
 import Router from '@koa/router';
-import { MIN_LENGTH } from '../domain/credentials/index.js';
 import type { Proof } from '../domain/registrations/index.js';
 import type { CompleteRegistration } from '../flows/registration/complete.js';
 import type { RegistrationPage, RequestRegistration } from '../flows/registration/request.js';
@@ -36,6 +35,8 @@ export type RegistrationParts = {
   readonly interactions: Interactions;
   readonly request: RequestRegistration;
   readonly complete: CompleteRegistration;
+  /** The least length of a new password, as configured. */
+  readonly minLength: number;
   readonly tokens: FormTokens;
   readonly devices: DeviceCookie;
 };
@@ -46,7 +47,7 @@ type Work = (ctx: AppContext, here: Here) => Promise<void> | void;
 
 /** The router for `/signin/:uid/register`. */
 export function registrationRoutes(parts: RegistrationParts): Router<RequestState> {
-  const { interactions, request, complete, tokens, devices } = parts;
+  const { interactions, request, complete, minLength, tokens, devices } = parts;
   const cookies = createRegistrationCookies(parts.issuer);
   const router = new Router<RequestState>({ strict: true, sensitive: true });
   router.use('/signin/:uid/register', refuseCrossSite(parts.issuer));
@@ -194,7 +195,7 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
     ctx.body = registerPasswordPage({
       ...frame(ctx, interaction, '/password'),
       email,
-      minLength: MIN_LENGTH,
+      minLength,
       problem,
     });
   };

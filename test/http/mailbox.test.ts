@@ -66,7 +66,8 @@ describe('with the demo shop', () => {
   });
 
   test('the mailbox is announced, and empty at first', async () => {
-    expect(server.output()).toContain(`${server.issuer}/dev/mailbox`);
+    // Printed after the line that says the server is ready, which is all `startServer` waits for.
+    await expect.poll(() => server.output(), soon).toContain(`${server.issuer}/dev/mailbox`);
     expect(await json(server)).toEqual([]);
     const page = await fetch(`${server.issuer}/dev/mailbox`);
     expect(page.status).toBe(200);

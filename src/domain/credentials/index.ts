@@ -52,7 +52,7 @@ export {
   type PasswordPolicy,
   type PasswordStrength,
 } from './password-assessment.js';
-export { MAX_LENGTH, MIN_LENGTH, MIN_LENGTH_FLOOR, passwordFault } from './password-policy.js';
+export { MAX_LENGTH, MIN_LENGTH_FLOOR, passwordFault } from './password-policy.js';
 export { createRecoveryCodes, RECOVERY_CODES, type RecoveryCodes } from './recovery-codes.js';
 export {
   createTotp,

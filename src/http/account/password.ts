@@ -1,5 +1,4 @@
 /** The page on which somebody changes the password. */
-import { MIN_LENGTH } from '../../domain/credentials/index.js';
 import type { ChangePassword } from '../../flows/account/change-password.js';
 import type { LookOver } from '../../flows/account/overview.js';
 import { AppError } from '../../kernel/errors.js';
@@ -10,6 +9,8 @@ import { ACCOUNT_HOME } from './return-to.js';
 export type PasswordParts = {
   readonly changePassword: ChangePassword;
   readonly lookOver: LookOver;
+  /** The least length of a new password, as configured. */
+  readonly minLength: number;
 };
 
 const PATH = '/account/password';
@@ -21,7 +22,7 @@ export function passwordPages(desk: Desk, parts: PasswordParts): void {
     call.ctx.body = accountPasswordPage({
       ...call.frame('password'),
       action: PATH,
-      minLength: MIN_LENGTH,
+      minLength: parts.minLength,
       changedAt: passwordChangedAt,
       problem,
     });

@@ -169,7 +169,11 @@ export function composeCore(
       waitHours: config.factorResetHours,
     }),
     stopReset: createStopReset({ ...given, clock }),
-    carryOutResets: createCarryOutResets({ ...given, clock }),
+    carryOutResets: createCarryOutResets({
+      ...given,
+      clock,
+      onError: (error) => log.error({ err: error }, 'a second factor could not be taken away'),
+    }),
     changeAccountStatus: createChangeAccountStatus(given),
     changeClientStatus: createChangeClientStatus(given),
     authorizeAdministrator: createAuthorizeAdministrator(given),

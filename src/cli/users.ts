@@ -195,6 +195,9 @@ const resetSecondFactor: Command = {
       }
       const result = await core.flows.resetSecondFactor({ ...who, reason, now });
       if (result.kind === 'none') return failed('The account has no second factor');
+      if (result.kind === 'disabled') {
+        return failed('The account is disabled, so its owner could not stop it; enable it first');
+      }
       if (result.kind === 'planned') {
         const at = result.effectiveAt.toISOString();
         return done(

@@ -23,11 +23,13 @@ export type ChangeStatus = (input: {
 export function createChangeAccountStatus({ transact }: FlowParts): ChangeStatus {
   return async ({ administrator, id, status, reason, origin }) => {
     if (!mayAdminister(administrator, 'users:write')) return { kind: 'forbidden' };
-    return transact(async ({ identity, grants, risk, audit }) => {
+    return transact(async ({ identity, credentials, grants, risk, audit }) => {
       if (!(await identity.setStatus(id, status))) return { kind: 'not-found' };
       await identity.raiseSecurityEpoch(id);
       const ended = await grants.endAccount(id, { sessions: true, tokens: true });
       await risk.revokeDevices(id);
+      // A disabled account gets no letters: its owner could not stop what is planned.
+      await credentials.stopFactorReset(id);
       await audit.record({
         event: status === 'disabled' ? 'account_disabled' : 'account_enabled',
         result: 'success',

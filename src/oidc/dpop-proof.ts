@@ -38,8 +38,8 @@ export async function provesPossession(
   if (typeof iat !== 'number' || Math.abs(now - iat) > WINDOW) return false;
   if (typeof jti !== 'string' || jti === '' || !protectedHeader.jwk) return false;
   if ((await calculateJwkThumbprint(protectedHeader.jwk)) !== token.jkt) return false;
-  // Last, so that only the owner of the key can use a proof up.
-  return provider.ReplayDetection.unique(token.clientId, jti, now + WINDOW);
+  // For as long as the proof itself is taken, also one of a clock that is ahead. Last, so that only the owner of the key can use a proof up.
+  return provider.ReplayDetection.unique(token.clientId, jti, iat + WINDOW + 1);
 }
 
 /** Query and fragment do not count (RFC 9449 section 4.3). */

@@ -134,24 +134,14 @@ describe.skipIf(!hasBrowser())('a shopper’s life with an account', () => {
     // The second device opens the shop with it, without name or password.
     const second = await newDevice();
     const copy = await giveDevice(second);
-    await copy.cdp.send('WebAuthn.setAutomaticPresenceSimulation', {
-      authenticatorId: copy.authenticatorId,
-      enabled: false,
-    });
     await copy.cdp.send('WebAuthn.addCredential', {
       authenticatorId: copy.authenticatorId,
       credential: { ...credential, signCount: credential.signCount + 1 },
     });
     await second.goto(`${shop.origin}/`);
+    // The field for the name offers it, and its owner's finger is there already.
     await follow(second, 'Sign in');
-    await arrive(second, 'Sign in to Alder & Oak');
-    await copy.cdp.send('WebAuthn.setAutomaticPresenceSimulation', {
-      authenticatorId: copy.authenticatorId,
-      enabled: true,
-    });
-    await press(second, 'Sign in with a passkey');
-    await second.waitForURL(`${shop.origin}/**`);
-    expect(await heading(second)).toBe('Hello, Mara Quill');
+    await arrive(second, 'Hello, Mara Quill');
 
     // From there the first session is ended, and is dead at its next request: here and in the shop.
     await second.goto(`${server.issuer}/account/sessions`);

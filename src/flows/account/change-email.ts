@@ -92,6 +92,7 @@ export function createChangeEmail(
           securityEpoch,
           sessionUid,
           email: typed,
+          withoutCode: flooded,
         });
         if (!flooded) {
           await mail.enqueue({

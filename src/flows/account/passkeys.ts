@@ -93,6 +93,8 @@ export function createManagePasskeys(
         const name = passkeyName(form.name, visitor.deviceLabel);
         const result = await tx.credentials.addPasskey(owner.accountId, made, name);
         if (result !== 'added') return result;
+        // What is to be taken away for being lost is an older one.
+        await tx.credentials.stopFactorReset(owner.accountId);
         await record(tx, owner, visitor, 'passkey_added');
         await write(tx, owner, visitor, { change: 'added', name });
         return result;

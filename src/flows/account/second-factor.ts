@@ -135,8 +135,6 @@ export function createManageSecondFactor(
         if (result.kind === 'already-enrolled') {
           // The code was right, so this is somebody who moves to another phone.
           await tx.credentials.removeTotp(accountId);
-          // It was to be taken away for being lost; the new one is not.
-          await tx.credentials.stopFactorReset(accountId);
           await tx.risk.distrustDevices(accountId);
           result = await tx.credentials.confirmEnrolment(accountId, sealed, code);
         }
@@ -144,6 +142,8 @@ export function createManageSecondFactor(
           const counted = await tx.attempts.countWrongCode(workId);
           return counted.kind === 'void' ? 'void' : 'wrong-code';
         }
+        // What is to be taken away for being lost is an older one.
+        await tx.credentials.stopFactorReset(accountId);
         // Browsers that were here before have not proven it; each would also bring ten more
         // guesses at its codes.
         await tx.risk.revokeOtherDevices(accountId, (await deviceOf(tx, visitor, accountId))?.id);

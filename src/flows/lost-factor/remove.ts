@@ -29,11 +29,13 @@ export async function removeSecondFactor(
   },
 ): Promise<boolean> {
   const { accountId, actor, reason, origin, at } = input;
+  if (!(await hasSecondFactor({ credentials }, accountId))) return false;
+  // The account before what hangs on it, as in every sign-in: no deadlocks.
+  await identity.raiseSecurityEpoch(accountId);
   const hadApp = await credentials.removeTotp(accountId);
   const passkeys = await credentials.removePasskeys(accountId);
   await credentials.stopFactorReset(accountId);
   if (!hadApp && passkeys === 0) return false;
-  await identity.raiseSecurityEpoch(accountId);
   const ended = await grants.endAccount(accountId, { sessions: true, tokens: true });
   const devices = await risk.revokeDevices(accountId);
   await audit.record({

@@ -15,6 +15,8 @@ export type ResetSecondFactorResult =
   | { readonly kind: 'reset' }
   /** It will go at `effectiveAt`; asking again does not move that. */
   | { readonly kind: 'planned'; readonly effectiveAt: Date }
+  /** A disabled account gets no letters, so its owner could not stop it. */
+  | { readonly kind: 'disabled' }
   /** There was none. */
   | { readonly kind: 'none' }
   | { readonly kind: 'not-found' }
@@ -38,12 +40,14 @@ export function createResetSecondFactor(
     const actor = actorOf(administrator);
     const at = clock.now();
     return transact(async (tx) => {
-      if (!(await tx.identity.findAccount(accountId))) return { kind: 'not-found' };
+      const account = await tx.identity.findAccount(accountId);
+      if (!account) return { kind: 'not-found' };
       if (now || waitHours === 0) {
         const facts = { accountId, actor, reason, origin, at };
         return { kind: (await removeSecondFactor(tx, facts)) ? 'reset' : 'none' };
       }
       if (!(await hasSecondFactor(tx, accountId))) return { kind: 'none' };
+      if (account.status !== 'active') return { kind: 'disabled' };
       const { plan, token } = await tx.credentials.planFactorReset(accountId, waitHours * 3600);
       const { effectiveAt } = plan;
       await tx.audit.record({

@@ -73,7 +73,8 @@ export function createApiDesk({ issuer, identifyCaller, clock }: ApiDeskParts) {
       owner,
       caller,
       visitor: { ...visitor, origin: { ...visitor.origin, clientId } },
-      id: String(ctx.params.id ?? ''),
+      // No id of anything has such characters, and the database would not take them.
+      id: String(ctx.params.id ?? '').replace(/[^\x21-\x7e]/g, '?'),
       query(name) {
         const value = ctx.query[name];
         return typeof value === 'string' ? value : undefined;

@@ -93,6 +93,11 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
     const result = await parts.resetSecondFactor(asked);
     if (result.kind === 'not-found') throw new AppError('not_found');
     if (result.kind === 'forbidden') throw new AppError('forbidden');
+    if (result.kind === 'disabled') {
+      throw new AppError('conflict', {
+        detail: 'The account is disabled, so its owner could not stop a planned reset',
+      });
+    }
     if (result.kind === 'planned') {
       ctx.status = 202;
       ctx.body = { removed: false, effectiveAt: result.effectiveAt.toISOString() };

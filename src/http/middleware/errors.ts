@@ -70,6 +70,8 @@ function present(ctx: AppContext, error: AppError): void {
       // Small print, in English: what exactly is wrong is of use to developers and operators.
       requestId: ctx.state.requestId + (error.detail ? ` (${error.detail})` : ''),
       ...pageOf(ctx),
+      // Whoever gets here without a cookie of ours sees no form, not even one for the language.
+      here: undefined,
     });
   } else {
     ctx.body = { error: error.code, error_description: error.detail ?? title };

@@ -5,6 +5,7 @@
  * and five tries; an account has one request at most, the newest; whatever raises the account's
  * epoch (a new password, a revocation, a lock) ends it by that.
  */
+import { randomBytes } from 'node:crypto';
 import { digest, newId } from '../../../kernel/ids.js';
 import type { Keyring } from '../../../kernel/keyring.js';
 import { CODE_TRIES, createLetterCodes } from '../../../kernel/letter-codes.js';
@@ -57,9 +58,12 @@ export function createEmailRequests({ db, keyring }: { db: Db; keyring: Keyring 
       readonly securityEpoch: number;
       readonly sessionUid: string;
       readonly email: string;
+      /** Without a letter there is no code: one that can be guessed would prove the address. */
+      readonly withoutCode?: boolean;
     }): Promise<{ readonly id: string; readonly code: string }> {
       const id = newId();
-      const { code, hash: codeHash } = codes.draw(id);
+      const { code, hash } = codes.draw(id);
+      const codeHash = input.withoutCode ? new Uint8Array(randomBytes(hash.length)) : hash;
       const { accountId, securityEpoch } = input;
       const key = await keys.get(accountId);
       await store.ask({

@@ -13,7 +13,7 @@ import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageProfile } from './flows/account/profile.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createManageSessions } from './flows/account/sessions.js';
-import type { LetterLimit } from './flows/recovery/request.js';
+import type { LetterLimit } from './flows/letter-gate.js';
 import { otpauthQr } from './platform/qr.js';
 
 export function composeOwnAccount(

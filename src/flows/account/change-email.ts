@@ -12,7 +12,7 @@
 import { canonicalLogin, isEmailAddress } from '../../domain/identity/index.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { FlowParts } from '../domain.js';
-import type { LetterLimit } from '../recovery/request.js';
+import type { LetterLimit } from '../letter-gate.js';
 import type { Visitor } from '../sign-in/index.js';
 import type { Owner } from './owner.js';
 

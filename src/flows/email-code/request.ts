@@ -6,18 +6,21 @@
  */
 import { isEmailAddress } from '../../domain/identity/index.js';
 import type { Clock } from '../../kernel/clock.js';
-import type { Domain, FlowParts } from '../domain.js';
-import type { LetterLimit } from '../recovery/request.js';
-import { answered, askFor, type ChallengeParts } from '../sign-in/challenge.js';
-import type { Ask, Visitor } from '../sign-in/index.js';
-import type { SignInParts } from '../sign-in/model.js';
+import type { Domain } from '../domain.js';
+import {
+  createLetterGate,
+  type LetterForm,
+  type LetterGatePage,
+  type LetterGateParts,
+} from '../letter-gate.js';
+import type { Visitor } from '../sign-in/index.js';
 
 export type CodeRequestPage =
-  | { readonly kind: 'ask'; readonly problem?: 'check' | 'address'; readonly ask?: Ask }
-  /** The secret goes into a cookie: the code counts where it is, and nowhere else. */
-  | { readonly kind: 'sent'; readonly secret: string }
+  | LetterForm<'address'>
   /** The network's limit; an account's own is never told. */
-  | { readonly kind: 'limited'; readonly retryAfterSeconds: number };
+  | LetterGatePage
+  /** The secret goes into a cookie: the code counts where it is, and nowhere else. */
+  | { readonly kind: 'sent'; readonly secret: string };
 
 export type CodeRequestForm = {
   readonly interactionId: string;
@@ -36,23 +39,9 @@ const LETTERS_PER_HOUR = 3;
 const LETTERS_PER_DAY = 10;
 const HOUR = 3600;
 
-export function createRequestEmailCode(
-  parts: FlowParts &
-    ChallengeParts &
-    Pick<SignInParts, 'challenges'> & { readonly clock: Clock; readonly letters: LetterLimit },
-) {
-  const { domain, transact, letters, clock } = parts;
-  const bindTo = (interactionId: string) => `email-code ${interactionId}`;
-
-  async function again(
-    interactionId: string,
-    visitor: Visitor,
-    before: number,
-    problem?: 'check' | 'address',
-  ): Promise<CodeRequestPage> {
-    const ask = await askFor(parts, bindTo(interactionId), visitor, before);
-    return { kind: 'ask', ...(problem ? { problem } : {}), ...(ask ? { ask } : {}) };
-  }
+export function createRequestEmailCode(parts: LetterGateParts & { readonly clock: Clock }) {
+  const { domain, transact, clock } = parts;
+  const gate = createLetterGate(parts, (interactionId) => `email-code ${interactionId}`);
 
   /** Whom it is for, and why it is for nobody. Both are always worked out. */
   async function readerOf(login: string) {
@@ -70,21 +59,14 @@ export function createRequestEmailCode(
 
   return {
     /** The empty form. */
-    look: async (interactionId: string, visitor: Visitor): Promise<CodeRequestPage> =>
-      again(interactionId, visitor, await letters.soFar(visitor.origin.ip)),
+    look: (interactionId: string, visitor: Visitor): Promise<CodeRequestPage> =>
+      gate.look(interactionId, visitor),
 
     async submit(form: CodeRequestForm, visitor: Visitor): Promise<CodeRequestPage> {
       const { interactionId, client } = form;
-      const { ip } = visitor.origin;
-      if (!isEmailAddress(form.login)) {
-        return again(interactionId, visitor, await letters.soFar(ip), 'address');
-      }
-      const verdict = await letters.add(ip);
-      if (verdict.kind === 'limited') return verdict;
-      if (!(await answered(parts, bindTo(interactionId), form))) {
-        const page = await again(interactionId, visitor, (await letters.soFar(ip)) - 1, 'check');
-        if (page.kind === 'ask' && page.ask) return page;
-      }
+      if (!isEmailAddress(form.login)) return gate.look(interactionId, visitor, 'address');
+      const held = await gate.pass(interactionId, visitor, form);
+      if (held) return held;
 
       const { known, nobody, owner, refusal } = await readerOf(form.login);
       return transact(async ({ risk, credentials, audit, mail }): Promise<CodeRequestPage> => {

@@ -5,17 +5,14 @@
  * there on the same statements write the same rows. Its letter is dropped when it is to be sent.
  */
 import type { Clock } from '../../kernel/clock.js';
-import type { FlowParts } from '../domain.js';
 import { ACCOUNT_CLIENT } from '../ensure-account-client.js';
-import { answered, askFor, type ChallengeParts } from '../sign-in/challenge.js';
-import type { Ask, Visitor } from '../sign-in/index.js';
-import type { SignInParts } from '../sign-in/model.js';
+import { createLetterGate, type LetterGatePage, type LetterGateParts } from '../letter-gate.js';
+import type { Visitor } from '../sign-in/index.js';
 
 export type RequestPage =
-  | { readonly kind: 'ask'; readonly problem?: 'check'; readonly ask?: Ask }
   | { readonly kind: 'sent' }
   /** The network's limit; an account's own is never told. */
-  | { readonly kind: 'limited'; readonly retryAfterSeconds: number };
+  | LetterGatePage;
 
 export type RecoveryRequest = {
   /** What the form and the answer to a challenge are bound to. */
@@ -27,43 +24,24 @@ export type RecoveryRequest = {
   readonly client: { readonly id: string; readonly name: string } | undefined;
 };
 
-export type LetterLimit = {
-  soFar(ip: string): Promise<number>;
-  add(ip: string): Promise<{ kind: 'ok' } | { kind: 'limited'; retryAfterSeconds: number }>;
-};
-
 export type RequestRecovery = ReturnType<typeof createRequestRecovery>;
 
 const LETTERS_PER_HOUR = 3;
 const HOUR = 3600;
 
-export function createRequestRecovery(
-  parts: FlowParts &
-    ChallengeParts &
-    Pick<SignInParts, 'challenges'> & { readonly clock: Clock; readonly letters: LetterLimit },
-) {
-  const { domain, transact, letters, clock } = parts;
-
-  /** A network that asks often has to show that a browser stands behind it. */
-  const ask = (formId: string, visitor: Visitor, before: number) =>
-    askFor(parts, formId, visitor, before);
+export function createRequestRecovery(parts: LetterGateParts & { readonly clock: Clock }) {
+  const { domain, transact, clock } = parts;
+  const gate = createLetterGate(parts, (formId) => formId);
 
   return {
     /** The empty form. */
-    async look(formId: string, visitor: Visitor): Promise<RequestPage> {
-      const needed = await ask(formId, visitor, await letters.soFar(visitor.origin.ip));
-      return { kind: 'ask', ...(needed ? { ask: needed } : {}) };
-    },
+    look: (formId: string, visitor: Visitor): Promise<RequestPage> =>
+      gate.look<never>(formId, visitor),
 
     async submit(request: RecoveryRequest, visitor: Visitor): Promise<RequestPage> {
       const { formId, client } = request;
-      const verdict = await letters.add(visitor.origin.ip);
-      if (verdict.kind === 'limited') return verdict;
-      if (!(await answered(parts, formId, request))) {
-        const before = (await letters.soFar(visitor.origin.ip)) - 1;
-        const needed = await ask(formId, visitor, before);
-        if (needed) return { kind: 'ask', problem: 'check', ask: needed };
-      }
+      const held = await gate.pass(formId, visitor, request);
+      if (held) return held;
 
       // Both are always worked out: what is done for a known name is done for an unknown one.
       const found = await domain.identity.findByLogin(request.login);

@@ -6,17 +6,19 @@
  */
 import { canonicalLogin, isEmailAddress } from '../../domain/identity/index.js';
 import type { Clock } from '../../kernel/clock.js';
-import type { FlowParts } from '../domain.js';
-import type { LetterLimit } from '../recovery/request.js';
-import { answered, askFor, type ChallengeParts } from '../sign-in/challenge.js';
-import type { Ask, Visitor } from '../sign-in/index.js';
-import type { SignInParts } from '../sign-in/model.js';
+import {
+  createLetterGate,
+  type LetterForm,
+  type LetterGatePage,
+  type LetterGateParts,
+} from '../letter-gate.js';
+import type { Visitor } from '../sign-in/index.js';
 
 export type RegistrationPage =
-  | { readonly kind: 'ask'; readonly problem?: 'check' | 'address'; readonly ask?: Ask }
+  | LetterForm<'address'>
   | { readonly kind: 'sent' }
   /** The network's limit; an address's own is never told. */
-  | { readonly kind: 'limited'; readonly retryAfterSeconds: number };
+  | LetterGatePage;
 
 export type RegistrationForm = {
   readonly interactionId: string;
@@ -33,41 +35,20 @@ const LETTERS_PER_HOUR = 3;
 const HOUR = 3600;
 const LONGEST_NAME = 100;
 
-export function createRequestRegistration(
-  parts: FlowParts &
-    ChallengeParts &
-    Pick<SignInParts, 'challenges'> & { readonly clock: Clock; readonly letters: LetterLimit },
-) {
-  const { domain, transact, letters, clock } = parts;
-  const bindTo = (interactionId: string) => `registration ${interactionId}`;
-
-  async function again(
-    interactionId: string,
-    visitor: Visitor,
-    before: number,
-    problem?: 'check' | 'address',
-  ): Promise<RegistrationPage> {
-    const ask = await askFor(parts, bindTo(interactionId), visitor, before);
-    return { kind: 'ask', ...(problem ? { problem } : {}), ...(ask ? { ask } : {}) };
-  }
+export function createRequestRegistration(parts: LetterGateParts & { readonly clock: Clock }) {
+  const { domain, transact, clock } = parts;
+  const gate = createLetterGate(parts, (interactionId) => `registration ${interactionId}`);
 
   return {
     /** The empty form. */
-    look: async (interactionId: string, visitor: Visitor): Promise<RegistrationPage> =>
-      again(interactionId, visitor, await letters.soFar(visitor.origin.ip)),
+    look: (interactionId: string, visitor: Visitor): Promise<RegistrationPage> =>
+      gate.look(interactionId, visitor),
 
     async submit(form: RegistrationForm, visitor: Visitor): Promise<RegistrationPage> {
       const { interactionId, client } = form;
-      const { ip } = visitor.origin;
-      if (!isEmailAddress(form.email)) {
-        return again(interactionId, visitor, await letters.soFar(ip), 'address');
-      }
-      const verdict = await letters.add(ip);
-      if (verdict.kind === 'limited') return verdict;
-      if (!(await answered(parts, bindTo(interactionId), form))) {
-        const page = await again(interactionId, visitor, (await letters.soFar(ip)) - 1, 'check');
-        if (page.kind === 'ask' && page.ask) return page;
-      }
+      if (!isEmailAddress(form.email)) return gate.look(interactionId, visitor, 'address');
+      const held = await gate.pass(interactionId, visitor, form);
+      if (held) return held;
 
       const address = canonicalLogin(form.email);
       // The same made-up id for addresses with and without an account.

@@ -151,7 +151,13 @@ describe('the choice of a language', () => {
   test.each(['ltr', 'rtl'])('opens within the page, however small that is (%s)', async (dir) => {
     for (const colorScheme of ['light', 'dark'] as const) {
       await visit({ colorScheme, viewport: { width: 320, height: 256 } }, async (page) => {
-        for (const name of ['sign-in', 'signed-out', 'de-consent', 'ja-code', 'account-overview']) {
+        for (const name of [
+          'sign-in',
+          'signed-out',
+          'de-consent-everything',
+          'ja-code-or-passkey',
+          'account-overview',
+        ]) {
           await page.goto(`${origin}/${name}`);
           await page.locator('html').evaluate((html, value) => {
             html.dir = value;

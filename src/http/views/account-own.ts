@@ -1,4 +1,5 @@
 /** The account pages about the person: profile, recent activity, taking it along, leaving. */
+import { readDeviceLabel } from '../../domain/risk/index.js';
 import { formTarget, localPath } from '../links.js';
 import { type AccountFrame, frameOf } from './account.js';
 import { type PageProps, render } from './render.js';
@@ -115,7 +116,10 @@ export function accountActivityPage(
   const { entries, older, first } = props;
   return render('account/activity', props, {
     ...frameOf(props),
-    entries,
+    entries: entries.map((entry) => ({
+      ...entry,
+      device: entry.device && readDeviceLabel(entry.device),
+    })),
     first,
     olderHref: older && localPath(`/account/activity?before=${encodeURIComponent(older)}`),
   });

@@ -67,6 +67,9 @@ const LIVE = Prisma.sql`
               AND g.account_id IS NOT DISTINCT FROM a.account_id
               AND (u.id IS NULL OR g.auth_at > u.security_epoch)))`;
 
+const isUidTaken = (error: unknown): boolean =>
+  error instanceof Error && error.message.includes('artifacts_uid_key');
+
 const asJson = ({ payload }: NewArtifact) => (payload ? JSON.stringify(payload) : null);
 
 export function grantsStore(db: Db) {
@@ -93,6 +96,17 @@ export function grantsStore(db: Db) {
      * request take a session back to an older log-in of its owner, which would be dead.
      */
     async save(row: NewArtifact): Promise<void> {
+      try {
+        await this.write(row);
+      } catch (error) {
+        // Two requests of one browser saved the same session under two ids at the same moment:
+        // now the first one can be seen, and the second has nothing to write.
+        if (row.uid === null || !isUidTaken(error)) throw error;
+        await this.write(row);
+      }
+    },
+
+    async write(row: NewArtifact): Promise<void> {
       await db.$executeRaw`
         INSERT INTO artifacts AS a
                (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, uid,

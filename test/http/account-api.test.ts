@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Owner, ownerAt } from '../support/account.js';
 import { ALL, type Ask, openAccountApi, problemOf, tokenOf } from '../support/account-api.js';
+import { awaitCode } from '../support/email-change.js';
 import { passkeyDevice } from '../support/passkey-device.js';
 import { atOnce, authorizeUrl, ORDERS, post, redemption } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -188,6 +189,8 @@ describe('a proof that is fresh', () => {
   const changes: [string, string, unknown?][] = [
     ['POST', '/password', { currentPassword: PASSWORD, newPassword: NEXT }],
     ['PATCH', '/profile/phone', { phone: '' }],
+    ['POST', '/email', { email: 'x@fernhill.example' }],
+    ['POST', '/email/confirmation', { code: '123456' }],
     ['POST', '/closure', { email: 'x' }],
     ['POST', '/second-factor/enrolment'],
     ['POST', '/second-factor/confirmation', { code: '123456' }],
@@ -596,6 +599,27 @@ test('what happened lately is told page by page, and to nobody else', async () =
   const other = await apiFor(await someone());
   const theirs = (await other('GET', `/activity?before=${first.older}`)).json as Page;
   expect(theirs.entries.map(({ kind }) => kind)).not.toContain('profile-changed');
+});
+
+describe('POST /email', () => {
+  test('moves the account with the code from the letter, and says nothing of others', async () => {
+    const [mara, otto] = [await someone(), await someone()];
+    const ask = await apiFor(mara);
+    const bad = await ask('POST', '/email', { email: 'nowhere' });
+    expect(problemOf(bad)).toMatchObject({ status: 422, errors: ['/email malformed'] });
+    const same = await ask('POST', '/email', { email: mara.person.email });
+    expect(problemOf(same)).toMatchObject({ status: 422, errors: ['/email same'] });
+    expect((await ask('POST', '/email', { email: otto.person.email })).status).toBe(204);
+    const next = `next.${mara.person.email}`;
+    expect((await ask('POST', '/email', { email: next })).status).toBe(204);
+    const code = await awaitCode(server, next);
+    const wrong = await ask('POST', '/email/confirmation', {
+      code: code === '123456' ? '654321' : '123456',
+    });
+    expect(problemOf(wrong)).toMatchObject({ status: 422, errors: ['/code wrong'] });
+    expect((await ask('POST', '/email/confirmation', { code })).status).toBe(204);
+    expect((await people.domain.identity.findByLogin(next))?.id).toBe(mara.person.id);
+  });
 });
 
 describe('POST /closure', () => {

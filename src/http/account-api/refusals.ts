@@ -7,6 +7,8 @@ const cases = {
   not_begun: 'No app is being set up with this token, or no longer; begin again',
   tries_used_up: 'After five wrong codes this token sets nothing up; get another one',
   no_second_factor: 'There is no authenticator app to have recovery codes for',
+  code_gone: 'There is no code to compare with any more; ask for another letter',
+  taken: 'The address has become another account’s meanwhile',
   address_moved:
     'The e-mail address was changed less than 72 hours ago; until then the old one can undo it',
   staff: 'The account of staff is closed by their administrator',

@@ -8,6 +8,7 @@ import type { ManageSessions } from '../../flows/account/sessions.js';
 import type { IsCallingOrigin } from '../../flows/account/web-origins.js';
 import type { RequestState } from '../context.js';
 import { applicationOperations, sessionOperations } from './access.js';
+import { type AddressParts, addressOperations } from './address.js';
 import { type ApiDeskParts, createApiDesk } from './desk.js';
 import { deviceOperations } from './devices.js';
 import { accountApiDocument } from './openapi.js';
@@ -19,6 +20,7 @@ import { secondFactorOperations } from './second-factor.js';
 
 export type AccountApiParts = ApiDeskParts &
   PersonParts &
+  AddressParts &
   ProfileParts & {
     readonly isCallingOrigin: IsCallingOrigin;
     readonly manageDevices: ManageDevices;
@@ -32,6 +34,7 @@ export type AccountApiParts = ApiDeskParts &
 function operationsOf(parts: AccountApiParts): readonly Operation[] {
   return [
     ...personOperations(parts),
+    ...addressOperations(parts),
     ...profileOperations(parts),
     ...secondFactorOperations(parts.secondFactor),
     ...passkeyOperations(parts.managePasskeys, parts.issuer),

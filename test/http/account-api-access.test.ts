@@ -501,6 +501,8 @@ describe('the description', () => {
       [
         'GET /me',
         'POST /password',
+        'POST /email',
+        'POST /email/confirmation',
         'GET /profile',
         'PATCH /profile',
         'PATCH /profile/phone',

@@ -2,24 +2,21 @@
  * Signing in with a code by e-mail, at a client that offers it: an address, the code from a
  * letter, and on with the sign-in that it was asked for in. Plain forms within the interaction.
  */
-import Router from '@koa/router';
+import type Router from '@koa/router';
 import type { EnterEmailCode } from '../flows/email-code/enter.js';
 import type { CodeRequestPage, RequestEmailCode } from '../flows/email-code/request.js';
 import type { SignInPage } from '../flows/sign-in/index.js';
-import { AppError } from '../kernel/errors.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
-import { wordsIn } from '../words/index.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
 import { createEmailCodeCookie, emailCodePath } from './email-code-cookie.js';
-import { readForm } from './form-body.js';
-import { pageOf, preferLanguage } from './language.js';
-import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
-import { allowFormTarget, allowWorkers } from './middleware/headers.js';
+import { pageOf } from './language.js';
+import { type FormTokens, formField } from './middleware/form-guard.js';
+import { allowWorkers } from './middleware/headers.js';
+import { createSideWay, type Here, sendOn, showLettersLimited } from './sign-in-side.js';
 import { challengeFor, showStep } from './signin-pages.js';
-import { clockTime } from './views/when.js';
-import { emailCodeAskPage, emailCodeDeadPage, emailCodePage, errorPage } from './views.js';
+import { emailCodeAskPage, emailCodeDeadPage, emailCodePage } from './views.js';
 import { visitorOf } from './visitor.js';
 
 export type EmailCodeParts = {
@@ -31,42 +28,11 @@ export type EmailCodeParts = {
   readonly devices: DeviceCookie;
 };
 
-type LoginQuestion = Extract<Interaction['question'], { kind: 'login' }>;
-type Here = { readonly interaction: Interaction; readonly question: LoginQuestion };
-type Work = (ctx: AppContext, here: Here) => Promise<void> | void;
-
 /** The router for `/signin/:uid/email-code`. */
 export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
   const { interactions, request, enter, tokens, devices } = parts;
   const cookie = createEmailCodeCookie(parts.issuer);
-  const router = new Router<RequestState>({ strict: true, sensitive: true });
-  router.use('/signin/:uid/email-code', refuseCrossSite(parts.issuer));
-
-  const send = (ctx: AppContext, location: string) => {
-    // 303: the browser must not send the code on to where it goes next (RFC 9700 4.12).
-    ctx.status = 303;
-    ctx.redirect(location);
-  };
-
-  /** Only while the interaction asks for a log-in, and its client offers codes. */
-  const within =
-    (work: Work) =>
-    async (ctx: AppContext): Promise<void> => {
-      const interaction = await interactions.get(ctx.req, ctx.res, String(ctx.params.uid));
-      if (!interaction.client.emailCode) throw new AppError('not_found');
-      allowFormTarget(ctx, interaction.redirectUri);
-      preferLanguage(ctx, interaction.client.uiLocales);
-      if (ctx.method === 'POST') tokens.check(ctx, interaction.uid);
-      const { question } = interaction;
-      if (question.kind !== 'login') return send(ctx, `/signin/${interaction.uid}`);
-      ctx.type = 'html';
-      await work(ctx, { interaction, question });
-    };
-
-  const at = (path: string, work: { get: Work; post: Work }) => {
-    router.get(`/signin/:uid/email-code${path}`, within(work.get));
-    router.post(`/signin/:uid/email-code${path}`, readForm(), within(work.post));
-  };
+  const { router, at } = createSideWay(parts, 'email-code', ({ emailCode }) => emailCode);
 
   const frame = (ctx: AppContext, { uid, client }: Interaction, path = '') => ({
     client: brandOf(client),
@@ -114,24 +80,11 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
       switch (page.kind) {
         case 'ask':
           return showAsk(ctx, here, page, login);
-        case 'limited': {
-          const words = wordsIn(ctx.state.language);
-          const time = clockTime(page.retryAfterSeconds);
-          ctx.status = 429;
-          ctx.set('Retry-After', String(page.retryAfterSeconds));
-          ctx.body = errorPage({
-            status: 429,
-            title: words.t('email-code.limited'),
-            message: words.t('email-code.limited-until', { time }),
-            requestId: ctx.state.requestId,
-            backHref: `/signin/${uid}`,
-            ...pageOf(ctx),
-          });
-          return;
-        }
+        case 'limited':
+          return showLettersLimited(ctx, page.retryAfterSeconds, `/signin/${uid}`);
         case 'sent':
           cookie.write(ctx, uid, { sent: login.trim(), secret: page.secret });
-          return send(ctx, `${emailCodePath(uid)}/code`);
+          return sendOn(ctx, `${emailCodePath(uid)}/code`);
       }
     },
   });
@@ -164,19 +117,19 @@ export function emailCodeRoutes(parts: EmailCodeParts): Router<RequestState> {
       case 'signed-in':
       case 'unreachable':
         if (page.kind === 'signed-in') devices.add(ctx, page.deviceToken);
-        return send(ctx, await interactions.answer(ctx.req, ctx.res, interaction, page));
+        return sendOn(ctx, await interactions.answer(ctx.req, ctx.res, interaction, page));
       case 'locked':
       case 'ended':
         return showStep(ctx, { interaction, csrf: tokens.issue(interaction.uid), page });
       default:
-        return send(ctx, `/signin/${interaction.uid}`);
+        return sendOn(ctx, `/signin/${interaction.uid}`);
     }
   };
 
   at('/code', {
     get(ctx, here) {
       const waiting = cookie.read(ctx);
-      if (!waiting) return send(ctx, emailCodePath(here.interaction.uid));
+      if (!waiting) return sendOn(ctx, emailCodePath(here.interaction.uid));
       showCode(ctx, here, waiting.sent);
     },
     async post(ctx, here) {

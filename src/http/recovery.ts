@@ -9,7 +9,6 @@ import type { LinkPage, ResetPassword } from '../flows/recovery/reset.js';
 import { AppError } from '../kernel/errors.js';
 import { newBearerValue } from '../kernel/ids.js';
 import type { InteractionClient, Interactions } from '../oidc/interactions.js';
-import { wordsIn } from '../words/index.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
@@ -24,10 +23,9 @@ import {
   RECOVERY,
   type RecoveryState,
 } from './recovery-cookie.js';
+import { sendOn, showLettersLimited } from './sign-in-side.js';
 import { challengeFor } from './signin-pages.js';
-import { minuteAfter } from './views/when.js';
 import {
-  errorPage,
   recoveryAskPage,
   recoveryDeadPage,
   recoveryDonePage,
@@ -57,11 +55,6 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
   const router = new Router<RequestState>({ strict: true, sensitive: true });
   const form = readForm();
   router.use(refuseCrossSite(parts.issuer));
-
-  const send = (ctx: AppContext, location: string) => {
-    ctx.status = 303;
-    ctx.redirect(location);
-  };
 
   /** The shop whose sign-in it was begun in; the pages then speak as that one asked them to. */
   const begunIn = async (ctx: AppContext, { from }: RecoveryState) => {
@@ -131,22 +124,8 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
     switch (page.kind) {
       case 'ask':
         return showAsk(ctx, { ...state, form: formId }, page, { client, login });
-      case 'limited': {
-        const { t } = wordsIn(ctx.state.language);
-        ctx.status = 429;
-        ctx.set('Retry-After', String(page.retryAfterSeconds));
-        ctx.body = errorPage({
-          status: 429,
-          title: t('page.letters-limited'),
-          message: t('page.letters-limited-until', {
-            at: minuteAfter(page.retryAfterSeconds),
-          }),
-          requestId: ctx.state.requestId,
-          backHref: backTo(state, client),
-          ...pageOf(ctx),
-        });
-        return;
-      }
+      case 'limited':
+        return showLettersLimited(ctx, page.retryAfterSeconds, backTo(state, client));
       case 'sent':
         ctx.body = recoverySentPage({
           ...frame(ctx, client),
@@ -207,7 +186,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
           return await showForm(ctx, token, result, { kind: 'refused', faults: result.faults });
         case 'changed':
           cookie.write(ctx, { from: state.from, done: { client: result.clientId } });
-          return send(ctx, DONE);
+          return sendOn(ctx, DONE);
       }
     } catch (error) {
       if (!(error instanceof AppError) || error.code !== 'overloaded') throw error;
@@ -221,7 +200,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
 
   router.get(DONE, async (ctx) => {
     const state = cookie.read(ctx);
-    if (!state.done) return send(ctx, RECOVERY);
+    if (!state.done) return sendOn(ctx, RECOVERY);
     const begun = await begunIn(ctx, state);
     const { client: id } = state.done;
     const client = id ? await interactions.findClient(id) : begun;
@@ -236,7 +215,7 @@ export function recoveryRoutes(parts: RecoveryParts): Router<RequestState> {
   router.get(`${RECOVERY}/:token`, async (ctx) => {
     const { from } = cookie.read(ctx);
     cookie.write(ctx, { from, token: linkToken(ctx.params.token) });
-    send(ctx, CHOOSE);
+    sendOn(ctx, CHOOSE);
   });
 
   return router;

@@ -2,26 +2,23 @@
  * Creating an account on the way to a shop that allows it: an address, the code from a letter, a
  * password, and on with the sign-in that it was begun in. Plain forms within the interaction.
  */
-import Router from '@koa/router';
+import type Router from '@koa/router';
 import type { Proof } from '../domain/registrations/index.js';
 import type { CompleteRegistration } from '../flows/registration/complete.js';
 import type { RegistrationPage, RequestRegistration } from '../flows/registration/request.js';
 import type { SignInPage } from '../flows/sign-in/index.js';
 import { AppError } from '../kernel/errors.js';
 import type { Interaction, Interactions } from '../oidc/interactions.js';
-import { wordsIn } from '../words/index.js';
 import { brandOf } from './brand.js';
 import type { AppContext, RequestState } from './context.js';
 import type { DeviceCookie } from './device-cookie.js';
-import { readForm } from './form-body.js';
-import { pageOf, preferLanguage } from './language.js';
-import { type FormTokens, formField, refuseCrossSite } from './middleware/form-guard.js';
-import { allowFormTarget, allowWorkers } from './middleware/headers.js';
+import { pageOf } from './language.js';
+import { type FormTokens, formField } from './middleware/form-guard.js';
+import { allowWorkers } from './middleware/headers.js';
 import { createRegistrationCookies, registerPath } from './registration-cookie.js';
+import { createSideWay, type Here, sendOn, showLettersLimited } from './sign-in-side.js';
 import { challengeFor } from './signin-pages.js';
-import { minuteAfter } from './views/when.js';
 import {
-  errorPage,
   registerCodePage,
   registerDeadPage,
   registerDonePage,
@@ -41,42 +38,11 @@ export type RegistrationParts = {
   readonly devices: DeviceCookie;
 };
 
-type LoginQuestion = Extract<Interaction['question'], { kind: 'login' }>;
-type Here = { readonly interaction: Interaction; readonly question: LoginQuestion };
-type Work = (ctx: AppContext, here: Here) => Promise<void> | void;
-
 /** The router for `/signin/:uid/register`. */
 export function registrationRoutes(parts: RegistrationParts): Router<RequestState> {
   const { interactions, request, complete, minLength, tokens, devices } = parts;
   const cookies = createRegistrationCookies(parts.issuer);
-  const router = new Router<RequestState>({ strict: true, sensitive: true });
-  router.use('/signin/:uid/register', refuseCrossSite(parts.issuer));
-
-  const send = (ctx: AppContext, location: string) => {
-    // 303: the browser must not send the password on to where it goes next (RFC 9700 4.12).
-    ctx.status = 303;
-    ctx.redirect(location);
-  };
-
-  /** Only while the interaction asks for a log-in, and its client takes newcomers. */
-  const within =
-    (work: Work) =>
-    async (ctx: AppContext): Promise<void> => {
-      const interaction = await interactions.get(ctx.req, ctx.res, String(ctx.params.uid));
-      if (!interaction.client.signUp) throw new AppError('not_found');
-      preferLanguage(ctx, interaction.client.uiLocales);
-      allowFormTarget(ctx, interaction.redirectUri);
-      if (ctx.method === 'POST') tokens.check(ctx, interaction.uid);
-      const { question } = interaction;
-      if (question.kind !== 'login') return send(ctx, `/signin/${interaction.uid}`);
-      ctx.type = 'html';
-      await work(ctx, { interaction, question });
-    };
-
-  const at = (path: string, work: { get: Work; post: Work }) => {
-    router.get(`/signin/:uid/register${path}`, within(work.get));
-    router.post(`/signin/:uid/register${path}`, readForm(), within(work.post));
-  };
+  const { router, at } = createSideWay(parts, 'register', ({ signUp }) => signUp);
 
   const frame = (ctx: AppContext, { uid, client }: Interaction, path = '') => ({
     client: brandOf(client),
@@ -123,26 +89,12 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
       switch (page.kind) {
         case 'ask':
           return showAsk(ctx, here, page, { email, name });
-        case 'limited': {
-          const { t } = wordsIn(ctx.state.language);
-          ctx.status = 429;
-          ctx.set('Retry-After', String(page.retryAfterSeconds));
-          ctx.body = errorPage({
-            status: 429,
-            title: t('page.letters-limited'),
-            message: t('page.letters-limited-until', {
-              at: minuteAfter(page.retryAfterSeconds),
-            }),
-            requestId: ctx.state.requestId,
-            backHref: `/signin/${uid}`,
-            ...pageOf(ctx),
-          });
-          return;
-        }
+        case 'limited':
+          return showLettersLimited(ctx, page.retryAfterSeconds, `/signin/${uid}`);
         case 'sent':
           cookies.writePage(ctx, uid, { sent: email.trim() });
           cookies.writeLink(ctx, { from: uid });
-          return send(ctx, `${registerPath(uid)}/code`);
+          return sendOn(ctx, `${registerPath(uid)}/code`);
       }
     },
   });
@@ -168,7 +120,7 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
   at('/code', {
     get(ctx, here) {
       const { uid } = here.interaction;
-      if (cookies.readPage(ctx).sent === undefined) return send(ctx, registerPath(uid));
+      if (cookies.readPage(ctx).sent === undefined) return sendOn(ctx, registerPath(uid));
       showCode(ctx, here);
     },
     async post(ctx, here) {
@@ -176,7 +128,7 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
       const code = (formField(ctx, 'code') ?? '').slice(0, 32);
       const asked = { interactionId: uid, clientId: client.id };
       const result = await complete.tryCode(asked, code, visitorOf(ctx, devices));
-      if (result.kind === 'right') return send(ctx, `${registerPath(uid)}/password`);
+      if (result.kind === 'right') return sendOn(ctx, `${registerPath(uid)}/password`);
       return result.kind === 'wrong' ? showCode(ctx, here, 'wrong-code') : showDead(ctx, here);
     },
   });
@@ -203,9 +155,9 @@ export function registrationRoutes(parts: RegistrationParts): Router<RequestStat
   const goOn = async (ctx: AppContext, { interaction }: Here, page: SignInPage) => {
     if (page.kind === 'signed-in') devices.add(ctx, page.deviceToken);
     if (page.kind === 'signed-in' || page.kind === 'unreachable') {
-      return send(ctx, await interactions.answer(ctx.req, ctx.res, interaction, page));
+      return sendOn(ctx, await interactions.answer(ctx.req, ctx.res, interaction, page));
     }
-    send(ctx, `/signin/${interaction.uid}`);
+    sendOn(ctx, `/signin/${interaction.uid}`);
   };
 
   at('/password', {

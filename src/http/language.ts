@@ -15,20 +15,39 @@ const YEAR = 365 * 86_400_000;
 const cookieName = (issuer: string) =>
   issuer.startsWith('https:') ? '__Host-latchkey_language' : 'latchkey_language';
 
-/** Sets the language of the request from what the browser sends along. */
+/**
+ * Gives a request its language, from what the browser sends along. Worked out when it is first
+ * asked for: tokens are introspected far more often than pages are drawn.
+ */
 export function chooseLanguage(issuer: string): AppMiddleware {
   const cookie = cookieName(issuer);
   return async (ctx, next) => {
-    const chosen = ctx.cookies.get(cookie, { signed: false });
-    ctx.state.languageChosen = isLanguage(chosen);
-    ctx.state.language = isLanguage(chosen)
-      ? chosen
-      : (matchLanguage(String(ctx.query.ui_locales ?? '')) ??
-        matchLanguage(ctx.acceptsLanguages().join(' ')) ??
-        DEFAULT_LANGUAGE);
+    let known: { language: Language; chosen: boolean } | undefined;
+    const look = () => {
+      if (known) return known;
+      const chosen = ctx.cookies.get(cookie, { signed: false });
+      known = isLanguage(chosen)
+        ? { language: chosen, chosen: true }
+        : { language: wished(ctx), chosen: false };
+      return known;
+    };
+    Object.defineProperties(ctx.state, {
+      language: {
+        get: () => look().language,
+        set: (language: Language) => {
+          known = { ...look(), language };
+        },
+      },
+      languageChosen: { get: () => look().chosen },
+    });
     await next();
   };
 }
+
+const wished = (ctx: AppContext): Language =>
+  matchLanguage(String(ctx.query.ui_locales ?? '')) ??
+  matchLanguage(ctx.acceptsLanguages().join(' ')) ??
+  DEFAULT_LANGUAGE;
 
 /**
  * Follows the wish of a shop (`ui_locales`) or of a profile, unless the person has chosen

@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../kernel/clock.js';
 import { digest, isId, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
+import { signingAlgs } from '../../kernel/signing-algs.js';
 import type { Db } from '../../platform/postgres.js';
 import { redirectUriFault } from './redirect-uri.js';
 import { type ClientRow, type ClientSecretRow, clientsStore } from './store.js';
@@ -40,7 +41,7 @@ export const grantTypes = [
   'client_credentials',
   'urn:ietf:params:oauth:grant-type:device_code',
 ] as const;
-export const idTokenAlgs = ['ES256', 'RS256'] as const;
+export const idTokenAlgs = signingAlgs;
 
 /** What a registration asks for; everything else has a safe default. */
 export type ClientDraft = {

@@ -113,6 +113,8 @@ export async function composeServer(
       domain.identity.purgeEmailRequests,
       domain.identity.purgeEmailChanges,
       flows.carryOutResets,
+      flows.rotateOnSchedule,
+      domain.keys.destroyRetired,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -122,6 +124,7 @@ export async function composeServer(
     trustedProxies: config.trustedProxies,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
+    jwksMaxAge: () => host.jwksMaxAge(),
     clientAuthFailures: limits.clientAuthFailures,
     brand: { findLogo: domain.clients.findLogo },
     signIn: {

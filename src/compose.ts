@@ -50,7 +50,12 @@ import { createStopReset } from './flows/lost-factor/stop.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
-import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
+import { createRevokeSigningKeys } from './flows/revoke-signing-keys.js';
+import {
+  createEnsureSigningKeys,
+  createRotateOnSchedule,
+  createRotateSigningKeys,
+} from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
 import { createUnlockAccount } from './flows/unlock-account.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -190,6 +195,8 @@ export function composeCore(
     ensureSigningKeys: createEnsureSigningKeys(given),
     ensureAccountClient: createEnsureAccountClient(given),
     rotateSigningKeys: createRotateSigningKeys(given),
+    rotateOnSchedule: createRotateOnSchedule({ ...given, days: config.keyRotationDays }),
+    revokeSigningKeys: createRevokeSigningKeys(given),
     seedDemo: createSeedDemo({
       flows: given,
       createAccount,

@@ -12,6 +12,7 @@ import type { ResetSecondFactor } from '../flows/lost-factor/reset.js';
 import type { StopReset } from '../flows/lost-factor/stop.js';
 import type { RegisterClient } from '../flows/register-client.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
+import type { RevokeSigningKeys } from '../flows/revoke-signing-keys.js';
 import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
 import type { UnlockAccount } from '../flows/unlock-account.js';
 
@@ -35,5 +36,6 @@ export type CliCore = {
     readonly createResourceServer: CreateResourceServer;
     readonly changeScopeDemand: ChangeScopeDemand;
     readonly rotateSigningKeys: RotateSigningKeys;
+    readonly revokeSigningKeys: RevokeSigningKeys;
   };
 };

@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import mount from 'koa-mount';
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
-import type { Keys } from '../domain/keys/index.js';
+import type { Keys, PrivateJwk } from '../domain/keys/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
@@ -31,6 +31,8 @@ export type Host = {
   current(): Provider;
   /** Koa middleware that runs the request through it. */
   handle(ctx: object, next: () => Promise<unknown>): Promise<unknown>;
+  /** For how many seconds the published keys may be kept, as far as is known here. */
+  jwksMaxAge(): number;
   close(): void;
 };
 
@@ -38,7 +40,12 @@ type Handler = Host['handle'];
 
 // setTimeout's limit is 24.8 days; looking once a day costs nothing.
 const LONGEST_TIMER_MS = 24 * 3600 * 1000;
-const RETRY_MS = 5_000;
+// A node that missed an emergency must follow within five seconds.
+const RETRY_MS = 2_000;
+/** Half of the time that a key is published before it signs. */
+const JWKS_MAX_AGE = 300;
+/** Where the keys have just had to change, or may have without this node knowing. */
+const UNSETTLED_MAX_AGE = 5;
 // The library forgets a proof five minutes after its use, but takes one dated up to five minutes
 // ahead, which would then still be good.
 const PROOF_SKEW_SECONDS = 300;
@@ -46,7 +53,7 @@ const PROOF_SKEW_SECONDS = 300;
 /** Builds the first provider; throws if there are no usable signing keys. */
 export async function createHost(
   parts: Omit<ConfigurationParts, 'signingKeys'> & {
-    keys: Pick<Keys, 'loadSigningSet'>;
+    keys: Pick<Keys, 'loadSigningSet' | 'list'>;
     changes: ChangeSource;
     clock: Clock;
     events: HostEvents;
@@ -54,24 +61,36 @@ export async function createHost(
 ): Promise<Host> {
   let provider: Provider | undefined;
   let mounted: Handler | undefined;
-  let fingerprint = '';
+  let signingKeys: readonly PrivateJwk[] = [];
+  let unsettledUntil: Date | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let loading: Promise<void> | undefined;
   let again = false;
 
   const load = async () => {
-    const { keys, nextChange } = await parts.keys.loadSigningSet();
-    const order = createHash('sha256')
-      .update(keys.map((key) => key.kid).join(' '))
-      .digest('hex');
-    if (order !== fingerprint) {
-      provider = build(keys);
-      mounted = mount('/', provider) as unknown as Handler;
-      fingerprint = order;
-    }
-    const wait = nextChange ? nextChange.getTime() - parts.clock.now().getTime() : Infinity;
+    const set = await parts.keys.loadSigningSet();
+    unsettledUntil = set.unsettledUntil;
+    signWith(set.keys);
+    const wait = set.nextChange ? set.nextChange.getTime() - parts.clock.now().getTime() : Infinity;
     schedule(Math.min(Math.max(wait, 1_000), LONGEST_TIMER_MS));
+  };
+
+  const signWith = (keys: readonly PrivateJwk[]) => {
+    const order = (set: readonly PrivateJwk[]) => set.map((key) => key.kid).join(' ');
+    if (provider && order(keys) === order(signingKeys)) return;
+    provider = build(keys);
+    mounted = mount('/', provider) as unknown as Handler;
+    signingKeys = keys;
+  };
+
+  /** New keys that cannot be opened here are no reason to go on with those that were revoked. */
+  const dropRevoked = async () => {
+    if (!provider) return;
+    const revoked = new Set(
+      (await parts.keys.list()).flatMap((key) => (key.state === 'revoked' ? [key.kid] : [])),
+    );
+    signWith(signingKeys.filter((key) => !revoked.has(key.kid)));
   };
 
   const schedule = (delay: number) => {
@@ -87,9 +106,10 @@ export async function createHost(
       return loading;
     }
     loading = load()
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         parts.events.onReloadFailed(error);
         schedule(RETRY_MS);
+        await dropRevoked().catch(parts.events.onReloadFailed);
       })
       .finally(() => {
         loading = undefined;
@@ -101,8 +121,8 @@ export async function createHost(
     return loading;
   };
 
-  const build = (signingKeys: ConfigurationParts['signingKeys']): Provider => {
-    const made = new Provider(parts.issuer, createConfiguration({ ...parts, signingKeys }));
+  const build = (keys: readonly PrivateJwk[]): Provider => {
+    const made = new Provider(parts.issuer, createConfiguration({ ...parts, signingKeys: keys }));
     // What stands in the forwarding headers was written by our own front middleware.
     made.proxy = true;
     made.on('server_error', (_ctx, error) => parts.events.onServerError(error));
@@ -140,6 +160,10 @@ export async function createHost(
     },
     async handle(ctx, next) {
       return mounted?.(ctx, next);
+    },
+    jwksMaxAge() {
+      const unsettled = unsettledUntil && unsettledUntil > parts.clock.now();
+      return unsettled || !parts.changes.isLive() ? UNSETTLED_MAX_AGE : JWKS_MAX_AGE;
     },
     close() {
       closed = true;

@@ -1,7 +1,7 @@
 /** Signing keys: published before they sign, kept after, sealed at rest. */
 
 import { decodeProtectedHeader, importJWK, jwtVerify, SignJWT } from 'jose';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   generateSigningKey,
   KEEP_PUBLISHED_SECONDS,
@@ -28,7 +28,7 @@ const passTime = (seconds: number) => {
 let opened: TestDomain;
 beforeEach(async () => {
   time = start;
-  opened = await openDomain({ clock });
+  opened = await openDomain({ clock, patient: true });
 });
 afterEach(() => opened.close());
 
@@ -102,7 +102,9 @@ describe('a rotation', () => {
     const results = await Promise.all([rotate(), rotate(), rotate()]);
     const kinds = results.map(({ kind }) => kind).sort();
     expect(kinds).toEqual(['rotated', 'under-way', 'under-way']);
-    expect(new Set(results.map((result) => 'kids' in result && [...result.kids].sort().join()))).toHaveLength(1);
+    expect(
+      new Set(results.map((result) => 'kids' in result && [...result.kids].sort().join())),
+    ).toHaveLength(1);
     expect(await states()).toEqual([...inState('signing'), ...inState('upcoming')].sort());
     expect(await rotate()).toMatchObject({ kind: 'under-way' });
     const events = await opened.sql(
@@ -124,11 +126,15 @@ describe('a rotation', () => {
 
   it('is refused to whoever may not', async () => {
     await addQuickKey();
-    const administrator = { kind: 'client', clientId: 'x', scopes: new Set(['keys:read']) } as const;
+    const administrator = {
+      kind: 'client',
+      clientId: 'x',
+      scopes: new Set(['keys:read']),
+    } as const;
     expect(await createRotateSigningKeys(opened)({ administrator })).toEqual({ kind: 'forbidden' });
-    expect(
-      await createRevokeSigningKeys(opened)({ administrator, reason: 'for fun' }),
-    ).toEqual({ kind: 'forbidden' });
+    expect(await createRevokeSigningKeys(opened)({ administrator, reason: 'for fun' })).toEqual({
+      kind: 'forbidden',
+    });
     expect(await states()).toEqual(['ES256 signing']);
   });
 });
@@ -258,7 +264,21 @@ describe('an emergency', () => {
   it('declared twice at the same moment takes each key out once', async () => {
     await addQuickKey();
     const leaked = await signerOf('ES256');
-    const results = await Promise.all([revoke(), revoke(), revoke()]);
+    // All three have read before the first of them may write.
+    await opened.sql('BEGIN');
+    await opened.sql('SELECT pg_advisory_xact_lock(7230145001)');
+    const all = Promise.all([revoke(), revoke(), revoke()]);
+    await vi.waitFor(
+      async () =>
+        expect(
+          await opened.sql(
+            "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())",
+          ),
+        ).toHaveLength(3),
+      { timeout: 10_000 },
+    );
+    await opened.sql('COMMIT');
+    const results = await all;
     const outs = results.flatMap((result) => (result.kind === 'revoked' ? result.revoked : []));
     const ins = results.flatMap((result) => (result.kind === 'revoked' ? result.added : []));
     expect(outs).toEqual([leaked]);

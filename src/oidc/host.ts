@@ -61,7 +61,7 @@ export async function createHost(
 ): Promise<Host> {
   let provider: Provider | undefined;
   let mounted: Handler | undefined;
-  let signingKeys: readonly PrivateJwk[] = [];
+  let inUse: readonly PrivateJwk[] = [];
   let unsettledUntil: Date | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
@@ -78,10 +78,10 @@ export async function createHost(
 
   const signWith = (keys: readonly PrivateJwk[]) => {
     const order = (set: readonly PrivateJwk[]) => set.map((key) => key.kid).join(' ');
-    if (provider && order(keys) === order(signingKeys)) return;
+    if (provider && order(keys) === order(inUse)) return;
     provider = build(keys);
     mounted = mount('/', provider) as unknown as Handler;
-    signingKeys = keys;
+    inUse = keys;
   };
 
   /** New keys that cannot be opened here are no reason to go on with those that were revoked. */
@@ -90,7 +90,7 @@ export async function createHost(
     const revoked = new Set(
       (await parts.keys.list()).flatMap((key) => (key.state === 'revoked' ? [key.kid] : [])),
     );
-    signWith(signingKeys.filter((key) => !revoked.has(key.kid)));
+    signWith(inUse.filter((key) => !revoked.has(key.kid)));
   };
 
   const schedule = (delay: number) => {
@@ -121,8 +121,8 @@ export async function createHost(
     return loading;
   };
 
-  const build = (keys: readonly PrivateJwk[]): Provider => {
-    const made = new Provider(parts.issuer, createConfiguration({ ...parts, signingKeys: keys }));
+  const build = (signingKeys: ConfigurationParts['signingKeys']): Provider => {
+    const made = new Provider(parts.issuer, createConfiguration({ ...parts, signingKeys }));
     // What stands in the forwarding headers was written by our own front middleware.
     made.proxy = true;
     made.on('server_error', (_ctx, error) => parts.events.onServerError(error));

@@ -118,13 +118,13 @@ export function createKeys({ db, clock, keyring }: { db: Db; clock: Clock; keyri
     },
 
     /**
-     * The algorithms that can be given a successor: those without one on its way. With `days`,
-     * only those whose current key has been at work for that long.
+     * The algorithms that can be given another key: those without a successor on its way. With
+     * `days`, those whose current key has been at work for that long.
      */
     async rotatable(days = 0): Promise<SigningAlg[]> {
       const before = later(clock.now(), -days * 24 * 3600);
-      const ready = (await published()).filter((row) => isCurrent(row) && row.activeFrom <= before);
-      return signingAlgs.filter((alg) => ready.some((row) => row.alg === alg));
+      const kept = (await published()).filter((row) => isCurrent(row) && row.activeFrom > before);
+      return signingAlgs.filter((alg) => !kept.some((row) => row.alg === alg));
     },
 
     /**

@@ -125,7 +125,10 @@ describe('a command line that is not understood ends with 2, in one line, having
     [['keys', 'list', '--alg', 'RS256'], /--alg/],
     [['keys', 'rotate', '--kid', 'x'], /--kid is for --emergency/],
     [['keys', 'rotate', '--yes'], /--yes is for --emergency/],
-    [['resource-servers', 'create', 'urn:x', '--jwt', '--jwt-alg', 'none'], /--jwt-alg must be one of/],
+    [
+      ['resource-servers', 'create', 'urn:x', '--jwt', '--jwt-alg', 'none'],
+      /--jwt-alg must be one of/,
+    ],
     [['resource-servers', 'create', 'urn:x', '--jwt-alg', 'PS256'], /--jwt-alg is for --jwt/],
     [['keys', 'rotate', 'now'], /nothing else/],
   ];
@@ -551,9 +554,9 @@ describe('keys in an emergency', () => {
   it('go one by one, or all together, and stay in the list as revoked', async () => {
     const [leaked] = await signing();
     shell.willAnswer(true);
-    expect((await latchkey('keys', 'rotate', '--emergency', '--kid', leaked?.kid ?? '')).lines).toContain(
-      `Revoked ${leaked?.kid}`,
-    );
+    expect(
+      (await latchkey('keys', 'rotate', '--emergency', '--kid', leaked?.kid ?? '')).lines,
+    ).toContain(`Revoked ${leaked?.kid}`);
     const question = shell.asked.at(-1) ?? '';
     expect(question).toContain(leaked?.kid);
     expect(question.match(/[0-9a-f-]{36}/g)).toHaveLength(1);

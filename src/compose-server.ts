@@ -197,7 +197,7 @@ export async function composeServer(
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },
-    admin: { issuer: config.issuer, listKeys: domain.keys.list, ...flows },
+    admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

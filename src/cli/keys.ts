@@ -98,14 +98,15 @@ async function revoke(
   const hit = (await domain.keys.list()).filter(
     (key) => key.state !== 'revoked' && (kid === undefined || key.kid === kid),
   );
-  if (hit.length === 0) return failed(`No published key has the id ${kid}`);
+  const missed = kid === undefined ? 'No key is published' : `No published key has the id ${kid}`;
+  if (hit.length === 0) return failed(missed);
   if (!yes) {
     const answer = await ask(warning(hit));
     if (answer === undefined) return failed('Nobody is there to ask: add --yes to go on');
     if (!answer) return failed('Nothing was changed');
   }
   const result = await flows.revokeSigningKeys({ administrator: operator, kid, reason });
-  if (result.kind !== 'revoked') return failed(`No published key has the id ${kid}`);
+  if (result.kind !== 'revoked') return failed(missed);
   const { revoked, added } = result;
   return done(
     { revoked, added },

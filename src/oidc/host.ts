@@ -109,7 +109,7 @@ export async function createHost(
       .catch(async (error: unknown) => {
         parts.events.onReloadFailed(error);
         schedule(RETRY_MS);
-        await dropRevoked().catch(parts.events.onReloadFailed);
+        await dropRevoked().catch((worse: unknown) => parts.events.onReloadFailed(worse));
       })
       .finally(() => {
         loading = undefined;

@@ -28,9 +28,9 @@ export const keyRotationBody = z
     kid: z.string().min(1).max(100).optional(),
     reason: reason.optional(),
   })
-  .superRefine((body, { addIssue }) => {
+  .superRefine((body, context) => {
     const refuse = (name: string, message: string) =>
-      addIssue({ code: 'custom', path: [name], message });
+      context.addIssue({ code: 'custom', path: [name], message });
     // A key that is named only means something where it goes; rotating the others instead would
     // look as if it had gone.
     if (!body.emergency && body.kid !== undefined) refuse('kid', 'Only in an emergency');

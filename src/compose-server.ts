@@ -117,6 +117,8 @@ export async function composeServer(
       domain.identity.purgeEmailRequests,
       domain.identity.purgeEmailChanges,
       flows.carryOutResets,
+      flows.rotateOnSchedule,
+      domain.keys.destroyRetired,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -126,6 +128,7 @@ export async function composeServer(
     trustedProxies: config.trustedProxies,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
+    jwksMaxAge: () => host.jwksMaxAge(),
     clientAuthFailures: limits.clientAuthFailures,
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
@@ -198,7 +201,7 @@ export async function composeServer(
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },
-    admin: { issuer: config.issuer, ...flows },
+    admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

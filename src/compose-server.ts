@@ -16,6 +16,7 @@ import { createResetPassword } from './flows/recovery/reset.js';
 import { createCompleteRegistration } from './flows/registration/complete.js';
 import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
+import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
@@ -27,6 +28,7 @@ import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
+import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -57,6 +59,7 @@ export async function composeServer(
     grants: domain.grants,
     identity: domain.identity,
     directory,
+    keyring: core.keyring,
     pages: createHostPages(hostPages),
     keys: domain.keys,
     changes,
@@ -123,6 +126,14 @@ export async function composeServer(
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
     clientAuthFailures: limits.clientAuthFailures,
+    verify: {
+      verifyAccess: createVerifyAccess({
+        findGateway: createFindGateway(host),
+        findToken: createFindLivingToken(host, core.keyring),
+        clock,
+      }),
+      failures: limits.clientAuthFailures,
+    },
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
       issuer: config.issuer,

@@ -9,6 +9,7 @@ import { identityScopes } from '../domain/access/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
+import type { Keyring } from '../kernel/keyring.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { createAdapterFactory } from './adapter.js';
@@ -25,6 +26,7 @@ import {
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
 export const routes = {
@@ -45,6 +47,7 @@ export type ConfigurationParts = {
   readonly grants: Grants;
   readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
   readonly directory: Directory;
+  readonly keyring: Keyring;
   readonly pages: HostPages;
 };
 
@@ -118,7 +121,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       userinfo: { enabled: true },
     },
     findAccount: createFindAccount(parts.identity),
-    formats: { bitsOfOpaqueRandomness: 256 },
+    formats: {
+      bitsOfOpaqueRandomness: 256,
+      customizers: { jwt: referToGrant(parts.keyring) },
+    },
     interactions: {
       policy: createInteractionPolicy(directory),
       url: (_ctx, interaction) => `/signin/${interaction.uid}`,

@@ -11,7 +11,7 @@ import type { Clock } from '../../kernel/clock.js';
 import { digest, isId, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
 import type { Db } from '../../platform/postgres.js';
 import { redirectUriFault } from './redirect-uri.js';
-import { type ClientRow, type ClientSecretRow, clientsStore } from './store.js';
+import { type ClientRow, type ClientSecretRow, clientsStore, type Epoch } from './store.js';
 
 export { type Logo, logoTypes, MAX_LOGO_BYTES } from './brand/logo.js';
 export type { Palette, ThemeColours } from './brand/palette.js';
@@ -24,7 +24,8 @@ export {
   describeChange,
 } from './brand.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
-export type ClientWithSecrets = ClientRow & { readonly secrets: readonly ClientSecretRow[] };
+export type ClientWithSecrets = ClientRow &
+  Epoch & { readonly secrets: readonly ClientSecretRow[] };
 
 export const MAX_LIVE_SECRETS = 2;
 

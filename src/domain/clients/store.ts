@@ -34,9 +34,14 @@ export type ClientRow = {
   readonly createdAt: Date;
 };
 
+/** Seconds; what was issued to the client in that second or before is dead. */
+export type Epoch = { readonly securityEpoch: number };
+
 export function clientsStore(db: Db) {
   return {
-    async find(id: string): Promise<(ClientRow & { secrets: ClientSecretRow[] }) | undefined> {
+    async find(
+      id: string,
+    ): Promise<(ClientRow & Epoch & { secrets: ClientSecretRow[] }) | undefined> {
       return (
         (await db.client.findUnique({ where: { id }, include: { secrets: true } })) ?? undefined
       );

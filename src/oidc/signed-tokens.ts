@@ -9,14 +9,13 @@ import type Provider from 'oidc-provider';
 import type { Configuration } from 'oidc-provider';
 import type { PrivateJwk } from '../domain/keys/index.js';
 import type { Keyring } from '../kernel/keyring.js';
+import { signingAlgs } from '../kernel/signing-algs.js';
 import { factsOf } from './clients.js';
 import { guarded } from './errors.js';
 import { findGrantOf } from './living-tokens.js';
 
 const CLAIM = 'latchkey_ref';
 const PURPOSE = 'token-reference';
-/** What `jwt.sign.alg` of a resource server can be, here (see `resources.ts`). */
-const ALGORITHMS = ['ES256', 'RS256'];
 
 type Hold = { readonly grant: string; readonly session?: string };
 type Customizer = NonNullable<
@@ -66,7 +65,7 @@ export async function readSignedToken(
     issuer: provider.issuer,
     // An ID token is signed with the same keys and is no access token (RFC 9068 section 4).
     typ: 'at+jwt',
-    algorithms: ALGORITHMS,
+    algorithms: [...signingAlgs],
     requiredClaims: ['exp', 'iat', 'jti', 'sub', 'aud', 'client_id'],
   }).catch(() => undefined);
   const claims = verified?.payload as (JWTPayload & { client_id: string }) | undefined;

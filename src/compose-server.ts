@@ -16,6 +16,7 @@ import { createResetPassword } from './flows/recovery/reset.js';
 import { createCompleteRegistration } from './flows/registration/complete.js';
 import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
+import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
@@ -28,6 +29,7 @@ import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
 import { createPairwiseSubject } from './oidc/pairwise.js';
+import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -52,6 +54,7 @@ export async function composeServer(
     changes,
     clock,
   });
+  const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
   const host = await createHost({
     issuer: config.issuer,
     cookieKeys: config.cookieKeys,
@@ -59,8 +62,9 @@ export async function composeServer(
     identity: domain.identity,
     access: domain.access,
     claims: domain.claims,
-    pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
+    pairwiseSubject,
     directory,
+    keyring: core.keyring,
     pages: createHostPages(hostPages),
     keys: domain.keys,
     changes,
@@ -130,6 +134,14 @@ export async function composeServer(
     protocolHost: (ctx, next) => host.handle(ctx, next),
     jwksMaxAge: () => host.jwksMaxAge(),
     clientAuthFailures: limits.clientAuthFailures,
+    verify: {
+      verifyAccess: createVerifyAccess({
+        findGateway: createFindGateway(host),
+        findToken: createFindLivingToken(host, core.keyring, pairwiseSubject),
+        clock,
+      }),
+      failures: limits.clientAuthFailures,
+    },
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
       issuer: config.issuer,

@@ -28,6 +28,8 @@ import { registrationLinkRoutes } from './registration-link.js';
 import { type RestoreEmailParts, restoreEmailRoutes } from './restore-email.js';
 import { designRoutes } from './showcase/routes.js';
 import { type SignInParts, signInRoutes } from './signin.js';
+import { setAsideRequest } from './verify/gateway-request.js';
+import { type VerifyParts, verifyRoute } from './verify/route.js';
 
 export type AppParts = {
   readonly issuer: string;
@@ -47,6 +49,7 @@ export type AppParts = {
   readonly account: AccountParts;
   readonly accountApi: AccountApiParts;
   readonly admin: AdminParts;
+  readonly verify: VerifyParts;
   readonly health: HealthParts;
   readonly home: HomeParts;
   /** Undefined where nobody may read other people's letters: everywhere but in development. */
@@ -68,10 +71,12 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   app.use(chooseLanguage(parts.issuer));
   app.use(mapErrors(parts.onError));
   app.use(limitBodies());
+  app.use(setAsideRequest);
   app.use(pinOrigin(parts.issuer, parts.trustedProxies));
   app.use(noteRoute);
   app.use(answerOtherOrigins(parts.accountApi.isCallingOrigin));
   app.use(serveAssets());
+  app.use(verifyRoute(parts.verify));
   app.use(refuseOtherMethods);
   for (const router of [
     healthRoutes(parts.health),

@@ -10,6 +10,7 @@ import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
+import type { Keyring } from '../kernel/keyring.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
@@ -28,6 +29,7 @@ import {
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
 export const routes = {
@@ -52,6 +54,7 @@ export type ConfigurationParts = {
   readonly mappings: readonly ClaimMapping[];
   readonly pairwiseSubject: PairwiseSubject;
   readonly directory: Directory;
+  readonly keyring: Keyring;
   readonly pages: HostPages;
 };
 
@@ -132,7 +135,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       userinfo: { enabled: true },
     },
     findAccount: createFindAccount(parts.identity, parts.access, parts.mappings),
-    formats: { bitsOfOpaqueRandomness: 256 },
+    formats: {
+      bitsOfOpaqueRandomness: 256,
+      customizers: { jwt: referToGrant(parts.keyring) },
+    },
     interactions: {
       policy: createInteractionPolicy(directory),
       url: (_ctx, interaction) => `/signin/${interaction.uid}`,

@@ -47,7 +47,7 @@ import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
-import { createRecordTokenReuse } from './flows/record-token-reuse.js';
+import { createEndReusedGrant } from './flows/end-reused-grant.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
@@ -180,7 +180,7 @@ export function composeCore(
     createAccount,
     registerClient,
     brandClient,
-    recordTokenReuse: createRecordTokenReuse(given),
+    endReusedGrant: createEndReusedGrant({ ...given, clock }),
     allowSignUp: createAllowSignUp(given),
     allowEmailCode: createAllowEmailCode(given),
     grantScopes: createGrantScopes(given),

@@ -25,6 +25,7 @@ import {
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { createRevokePolicy, type EndReused } from './reuse.js';
 import { REACHABLE } from './step-up.js';
 
 export const routes = {
@@ -46,6 +47,7 @@ export type ConfigurationParts = {
   readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
   readonly directory: Directory;
   readonly pages: HostPages;
+  readonly endReused: EndReused;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -128,6 +130,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     pkce: { required: () => true },
     renderError: pages.error,
     responseTypes: ['code'],
+    revokeGrantPolicy: createRevokePolicy(parts.endReused),
     rotateRefreshToken: true,
     routes,
     scopes: [...identityScopes],

@@ -67,7 +67,10 @@ function lookUp(grants: Grants, id: string): Promise<Found | undefined> {
     const grantId = artifact?.payload.grantId;
     if (artifact?.grant && typeof grantId === 'string') {
       const grantKey = Buffer.from(digest(grantId)).toString('base64url');
-      known?.set(grantKey, Promise.resolve({ kind: 'Grant', payload: artifact.grant, inGrace: false }));
+      known?.set(
+        grantKey,
+        Promise.resolve({ kind: 'Grant', payload: artifact.grant, inGrace: false }),
+      );
     }
     return artifact;
   });

@@ -102,7 +102,10 @@ export async function createHost(
   };
 
   const build = (signingKeys: ConfigurationParts['signingKeys']): Provider => {
-    const made = new Provider(parts.issuer, createConfiguration({ ...parts, signingKeys, endReused }));
+    const made = new Provider(
+      parts.issuer,
+      createConfiguration({ ...parts, signingKeys, endReused }),
+    );
     // What stands in the forwarding headers was written by our own front middleware.
     made.proxy = true;
     made.on('server_error', (_ctx, error) => parts.events.onServerError(error));

@@ -12,7 +12,12 @@ import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { calculateJwkThumbprint, decodeProtectedHeader } from 'jose';
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
-import { type Grants, REFRESH_GRACE_SECONDS } from '../domain/grants/index.js';
+import {
+  type Artifact,
+  type Grants,
+  REFRESH_GRACE_SECONDS,
+  type RefreshAnswer,
+} from '../domain/grants/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { factsOf } from './clients.js';
 import type { EndReused } from './reuse.js';
@@ -121,27 +126,43 @@ type Settled =
 
 /** Waits for the winner's answer, and for nothing that can no longer come. */
 async function settle(parts: Parts, ctx: KoaContextWithOIDC): Promise<Settled> {
-  const { grants, endReused } = parts;
   const value = String(ctx.oidc.params?.refresh_token);
   let pause = FIRST_PAUSE_MS;
   for (let waited = 0; ; waited += pause) {
-    const answer = await grants.findAnswer(value);
+    const { answer, token } = await look(parts, value);
     // Tokens for another API, or bound to another key, would be an answer to another question.
     if (answer && answer.asked !== (await whatWasAsked(ctx))) return { kind: 'refused' };
     if (answer) return { kind: 'answered', body: answer.body };
-
-    const token = await grants.find(value);
     if (!token) return { kind: 'refused' };
     // The winner could not be served after all, so it is anybody's again.
     if (token.payload.consumed === undefined) return { kind: 'later' };
     if (!token.inGrace) {
-      await endReused(ctx);
+      await parts.endReused(ctx);
       return { kind: 'refused' };
     }
     if (waited >= PATIENCE_MS) return { kind: 'later' };
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
     await sleep(pause);
   }
+}
+
+type Seen = { readonly answer?: RefreshAnswer | undefined; readonly token?: Artifact | undefined };
+
+const looks = new Map<string, Promise<Seen>>();
+
+/**
+ * All who wait for one winner look through one pair of eyes: fifty that each asked for themselves
+ * would keep the connections busy that the winner needs.
+ */
+function look({ grants }: Parts, value: string): Promise<Seen> {
+  const under = looks.get(value);
+  if (under) return under;
+  const looking = (async () => {
+    const answer = await grants.findAnswer(value);
+    return answer ? { answer } : { token: await grants.find(value) };
+  })().finally(() => looks.delete(value));
+  looks.set(value, looking);
+  return looking;
 }
 
 /** What decides which tokens come back: scope, resources, details, and the key they are bound to. */

@@ -73,9 +73,7 @@ export async function composeServer(
       onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
       onTokenReuse({ requestContext, ...seen }) {
         const { ip, requestId } = stateOf(requestContext);
-        flows.recordTokenReuse({ ...seen, origin: { ip, requestId } }).catch((error: unknown) => {
-          log.error({ err: error, requestId }, 'a token reuse could not be recorded');
-        });
+        return flows.endReusedGrant({ ...seen, origin: { ip, requestId } });
       },
       onReloadFailed: (error) => log.error({ err: error }, 'signing keys could not be reloaded'),
     },

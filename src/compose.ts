@@ -43,6 +43,7 @@ import { createConfigureClient } from './flows/configure-client.js';
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
+import { createEndReusedGrant } from './flows/end-reused-grant.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
 import { createEnsurePairwiseSecret } from './flows/ensure-pairwise-secret.js';
 import { createGrantScopes } from './flows/grant-scopes.js';
@@ -51,7 +52,6 @@ import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
 import { createMapClaim, createUnmapClaim } from './flows/map-claim.js';
-import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createRevokeSigningKeys } from './flows/revoke-signing-keys.js';
@@ -194,7 +194,7 @@ export function composeCore(
     unmapClaim: createUnmapClaim(given),
     configureClient: createConfigureClient(given),
     brandClient,
-    recordTokenReuse: createRecordTokenReuse(given),
+    endReusedGrant: createEndReusedGrant({ ...given, clock }),
     allowSignUp: createAllowSignUp(given),
     allowEmailCode: createAllowEmailCode(given),
     grantScopes: createGrantScopes(given),

@@ -11,6 +11,7 @@ import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
 import { guarded } from './errors.js';
+import { isRefreshing, noteLoser } from './refresh-grace.js';
 
 // For the kinds that the host may store without an end.
 const A_YEAR = 365 * 24 * 3600;
@@ -41,7 +42,7 @@ function keyOf(id: string): ArtifactKey {
  */
 const memos = new WeakMap<object, Map<string, Promise<Found | undefined>>>();
 const readers = new AsyncLocalStorage<object>();
-type Found = Pick<Artifact, 'kind' | 'payload'>;
+type Found = Pick<Artifact, 'kind' | 'payload' | 'inGrace'>;
 
 const reader = (): object | undefined => Provider.ctx ?? readers.getStore();
 
@@ -75,7 +76,10 @@ function lookUp(grants: Grants, id: string): Promise<Found | undefined> {
     const grantId = artifact?.payload.grantId;
     if (artifact?.grant && typeof grantId === 'string') {
       const grantKey = Buffer.from(digest(grantId)).toString('base64url');
-      known?.set(grantKey, Promise.resolve({ kind: 'Grant', payload: artifact.grant }));
+      known?.set(
+        grantKey,
+        Promise.resolve({ kind: 'Grant', payload: artifact.grant, inGrace: false }),
+      );
     }
     return artifact;
   });
@@ -113,7 +117,12 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
   return {
     async find(id) {
       const found = await guarded(() => lookUp(grants, id));
-      return found?.kind === kind ? asPayload(found.payload, id) : undefined;
+      if (found?.kind !== kind) return undefined;
+      const payload = asPayload(found.payload, id);
+      // A refresh token that was spent a moment ago goes through all checks of one that was not,
+      // and fails where it is spent (see `refresh-grace.ts`).
+      if (found.inGrace && isRefreshing()) delete payload.consumed;
+      return payload;
     },
 
     async findByUid(uid) {
@@ -148,7 +157,9 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
     async consume(id) {
       forget();
       if (await guarded(() => grants.spend(kind, keyOf(id)))) return;
-      // Zero rows: somebody was faster. A plain Error would be a 500, so the host's own classes.
+      // Zero rows: somebody was faster.
+      if (kind === 'RefreshToken') noteLoser();
+      // A plain Error would be a 500, so the host's own classes.
       throw kind === 'PushedAuthorizationRequest'
         ? new errors.InvalidRequestUri('request_uri was already used')
         : new errors.InvalidGrant('already used');
@@ -156,6 +167,9 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 
     async destroy(id) {
       forget();
+      // A used one that came back ends with its family in one transaction. Had that failed after
+      // this, the next attempt would find no trace of it, and the family would live on.
+      if (kind === 'RefreshToken' && isRefreshing()) return;
       const ctx = Provider.ctx;
       const session = kind === 'Session' ? ctx?.oidc?.session : undefined;
       if (ctx && session && session.jti !== id) {

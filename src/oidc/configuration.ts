@@ -29,6 +29,7 @@ import {
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { createRevokePolicy, type EndReused } from './reuse.js';
 import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
@@ -56,6 +57,7 @@ export type ConfigurationParts = {
   readonly directory: Directory;
   readonly keyring: Keyring;
   readonly pages: HostPages;
+  readonly endReused: EndReused;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -150,6 +152,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     pkce: { required: () => true },
     renderError: pages.error,
     responseTypes: ['code'],
+    revokeGrantPolicy: createRevokePolicy(parts.endReused),
     rotateRefreshToken: true,
     routes,
     scopes: [...new Set([...identityScopes, ...parts.mappings.map(({ scope }) => scope)])],

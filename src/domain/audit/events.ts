@@ -73,7 +73,8 @@ export const auditEvents = {
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
   code_reuse: 'A used authorization code came back; everything it led to ended.',
-  refresh_reuse: 'A used refresh token came back; its whole family ended.',
+  refresh_reuse:
+    'A used refresh token came back after its grace; its whole family ended, and its owner was written to.',
   signing_keys_created: 'The first signing keys were made.',
   signing_keys_rotated: 'New signing keys were made; the old ones stay published for a while.',
   signing_keys_revoked:

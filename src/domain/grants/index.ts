@@ -20,7 +20,7 @@ import {
   type NewArtifact,
 } from './store.js';
 
-export type { ArtifactKind, Payload } from './kinds.js';
+export { type ArtifactKind, type Payload, REFRESH_GRACE_SECONDS } from './kinds.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
 
@@ -30,6 +30,8 @@ export type Artifact = {
   readonly idHash: Bytes;
   /** With `consumed` (seconds) when it was spent. */
   readonly payload: Payload;
+  /** A spent refresh token: whether it was spent within its client's grace (database time). */
+  readonly inGrace: boolean;
   /** The grant it hangs on; it has the same owner and is alive as well. */
   readonly grant: Payload | undefined;
 };
@@ -38,6 +40,12 @@ export type Artifact = {
 export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
 
 export type Grants = ReturnType<typeof createGrants>;
+
+/** What a refresh token was answered with, and what had been asked. */
+export type RefreshAnswer = { readonly asked: string; readonly body: string };
+
+// No token looks like this: they have no spaces.
+const answerTo = (refreshToken: string) => `answer to ${refreshToken}`;
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
@@ -91,6 +99,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       kind: row.kind,
       idHash: new Uint8Array(row.idHash),
       payload,
+      inGrace: row.inGrace,
       grant: row.grantPayload ? { ...row.grantPayload, kind: 'Grant' } : undefined,
     };
   };
@@ -141,6 +150,37 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     spend: (kind: ArtifactKind, key: ArtifactKey): Promise<boolean> =>
       store.spend(hashOf(key), outlivesExpiry(kind)),
 
+    /**
+     * Keeps what a refresh token was answered with, for those who lost the race for it. It is
+     * found and opened by the spent token's value alone, and dies with the grant, its owner's
+     * and its client's epochs as every token does.
+     */
+    keepAnswer: (
+      refreshToken: string,
+      answer: RefreshAnswer,
+      of: Payload & { readonly iat: number },
+      ttlSeconds: number,
+    ): Promise<void> =>
+      store.save(
+        rowOf('RefreshAnswer', { id: answerTo(refreshToken) }, { ...of, ...answer }, ttlSeconds),
+      ),
+
+    /** What a spent refresh token was answered with, as long as the tokens in it count. */
+    async findAnswer(refreshToken: string): Promise<RefreshAnswer | undefined> {
+      const id = answerTo(refreshToken);
+      const found = present(await store.find(digest(id)), id);
+      if (found?.kind !== 'RefreshAnswer') return undefined;
+      const { asked, body } = found.payload as unknown as RefreshAnswer;
+      return { asked, body };
+    },
+
+    /**
+     * A refresh that failed half way has spent nothing: the token counts again, and its successor,
+     * which must not have left the process, never will.
+     */
+    unspend: (refreshToken: string, successor: string | undefined): Promise<void> =>
+      store.unspend(digest(refreshToken), successor === undefined ? null : digest(successor)),
+
     /** Remembers a one-time value (assertion or proof `jti`). False: it was seen before. */
     claimOnce: (value: string, ttlSeconds: number): Promise<boolean> =>
       store.claim(digest(value), ttlSeconds),
@@ -150,6 +190,12 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       if (kind === 'Session') await store.bury(hashOf(key), uid ?? null);
       else await store.remove(hashOf(key));
     },
+
+    /**
+     * Ends a grant with every token and code of it. False: somebody else has just done so, of any
+     * number that try at once all but one.
+     */
+    endGrant: (grantId: string): Promise<boolean> => store.endGrant(digest(grantId)),
 
     /** Ends every token and code that hangs on a grant. */
     removeByGrant: (grantId: string): Promise<void> => store.removeByGrant(digest(grantId)),

@@ -5,7 +5,7 @@
 import { Prisma } from '../../generated/prisma/client.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
-import type { ArtifactKind, Payload } from './kinds.js';
+import { type ArtifactKind, type Payload, REFRESH_GRACE_SECONDS } from './kinds.js';
 
 export type ArtifactRow = {
   readonly kind: ArtifactKind;
@@ -14,6 +14,8 @@ export type ArtifactRow = {
   readonly sealedPayload: Uint8Array | null;
   readonly consumedAt: number | null;
   readonly expired: boolean;
+  /** Spent, but so shortly ago that whoever comes with it again may have lost a race. */
+  readonly inGrace: boolean;
   /** The grant it hangs on, when it hangs on one. */
   readonly grantPayload: Payload | null;
 };
@@ -46,10 +48,13 @@ export type Ended = { readonly sessions: number; readonly grants: number; readon
 // One statement answers "what is this, and does it still count?": the artifact, the grant it
 // hangs on, its owner and its client. A row whose owner or client is gone, disabled or has
 // raised the epoch since is as good as not there, whenever and by whomever it was written.
+const GRACE = Prisma.sql`COALESCE(c.refresh_grace_seconds, ${REFRESH_GRACE_SECONDS}::int)`;
 const LIVE = Prisma.sql`
   SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
          extract(epoch FROM a.consumed_at)::int AS "consumedAt",
          a.expires_at <= now() AS expired,
+         (a.kind = 'RefreshToken' AND a.consumed_at IS NOT NULL AND ${GRACE} > 0
+          AND a.consumed_at > now() - make_interval(secs => ${GRACE})) AS "inGrace",
          g.payload AS "grantPayload"
     FROM artifacts a
     LEFT JOIN artifacts g ON g.id_hash = a.grant_hash AND g.kind = 'Grant'
@@ -154,6 +159,18 @@ export function grantsStore(db: Db) {
       return changed > 0;
     },
 
+    /**
+     * Takes a rotation back whose new token nobody has seen. One statement, so that there are
+     * never two that could be used.
+     */
+    async unspend(idHash: Bytes, successor: Bytes | null): Promise<void> {
+      await db.$executeRaw`
+        WITH gone AS (
+          DELETE FROM artifacts WHERE id_hash = ${successor}::bytea AND kind = 'RefreshToken')
+        UPDATE artifacts SET consumed_at = NULL
+         WHERE id_hash = ${idHash} AND kind = 'RefreshToken'`;
+    },
+
     /** Takes a value for the first time until it expires; false when it was taken already. */
     async claim(idHash: Bytes, ttlSeconds: number): Promise<boolean> {
       const changed = await db.$executeRaw`
@@ -190,6 +207,15 @@ export function grantsStore(db: Db) {
          WHERE uid = ${uid} AND account_id = ${accountId}::uuid AND kind = 'Session'
            AND consumed_at IS NULL AND expires_at > now()`;
       return changed > 0;
+    },
+
+    /** Ends a grant with all that hangs on it; false if somebody else has, or it is gone. */
+    async endGrant(grantHash: Bytes): Promise<boolean> {
+      // The grant first: its row is what parallel requests wait for, and only one of them gets.
+      const ended = await db.$executeRaw`
+        DELETE FROM artifacts WHERE id_hash = ${grantHash} AND kind = 'Grant'`;
+      await this.removeByGrant(grantHash);
+      return ended > 0;
     },
 
     async removeByGrant(grantHash: Bytes): Promise<void> {

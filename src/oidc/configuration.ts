@@ -14,6 +14,8 @@ import type { Secret } from '../kernel/secret.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
+import type { DeviceFlowParts } from './device-codes.js';
+import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
@@ -36,6 +38,9 @@ export const routes = {
   revocation: '/oauth2/revoke',
   end_session: '/oauth2/logout',
   pushed_authorization_request: '/oauth2/par',
+  device_authorization: '/oauth2/device_authorization',
+  // Short, because people type it.
+  code_verification: '/device',
 } as const;
 
 export type ConfigurationParts = {
@@ -46,6 +51,8 @@ export type ConfigurationParts = {
   readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
   readonly directory: Directory;
   readonly pages: HostPages;
+  readonly devicePages: DevicePages;
+  readonly devices: DeviceFlowParts;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -66,7 +73,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory)),
+    adapter: createAdapterFactory(
+      parts.grants,
+      clientAdapter(directory),
+      parts.devices.answer,
+    ),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope as unknown as NonNullable<Configuration['claims']>,
@@ -97,6 +108,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      deviceFlow: deviceFlow(parts.devicePages),
       dPoP: {
         enabled: true,
         nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
@@ -146,8 +158,8 @@ function mayReadAcrossOrigins(_ctx: unknown, origin: string, client: HostClient)
  */
 function describeLogin(ctx: KoaContextWithOIDC, token: object) {
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
-  const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
-  const source = RefreshToken ?? AuthorizationCode;
+  const { AuthorizationCode, DeviceCode, RefreshToken } = ctx.oidc.entities;
+  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode;
   if (!source) return undefined;
   const { authTime, acr, amr } = source;
   return { auth_time: authTime, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) };

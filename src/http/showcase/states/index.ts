@@ -2,6 +2,7 @@
 import type { PageProps } from '../../views/render.js';
 import { accountStates } from './account.js';
 import type { Draw, States } from './draw.js';
+import { deviceStates } from './device.js';
 import { emailCodeStates } from './email-code.js';
 import { ownStates } from './own.js';
 import { passkeysStates } from './passkeys.js';
@@ -20,6 +21,7 @@ export async function pageStates(settings: PageProps): Promise<States> {
       ownStates,
       registerStates,
       emailCodeStates,
+      deviceStates,
       recoveryStates,
       passkeysStates,
       signInStates,

@@ -73,11 +73,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(
-      parts.grants,
-      clientAdapter(directory),
-      parts.devices.answer,
-    ),
+    adapter: createAdapterFactory(parts.grants, clientAdapter(directory), parts.devices.answer),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope as unknown as NonNullable<Configuration['claims']>,

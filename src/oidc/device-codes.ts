@@ -3,7 +3,12 @@
  * a device to slow down, does not count what people type, and lets two of them answer one code.
  */
 import Provider, { errors, type KoaContextWithOIDC } from 'oidc-provider';
-import { type ArtifactKey, type Grants, type Payload, POLL_SECONDS } from '../domain/grants/index.js';
+import {
+  type ArtifactKey,
+  type Grants,
+  type Payload,
+  POLL_SECONDS,
+} from '../domain/grants/index.js';
 import type { UserCodeTries } from '../domain/risk/index.js';
 import { guarded } from './errors.js';
 
@@ -60,8 +65,7 @@ export function teachDeviceCodes(
   DeviceCode.find = (async (value: string, options?: object) => {
     const code = await find(value, options);
     const { oidc } = Provider.ctx ?? {};
-    const pending =
-      code && !code.accountId && !code.error && !code.consumed && !code.isExpired;
+    const pending = code && !code.accountId && !code.error && !code.consumed && !code.isExpired;
     if (!pending || oidc?.route !== 'token' || oidc.client?.clientId !== code.clientId) return code;
     if (!(await guarded(() => parts.grants.notePoll(value)))) throw new errors.SlowDown();
     return code;

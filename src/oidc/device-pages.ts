@@ -87,18 +87,18 @@ export function createDevicePages(
   const xsrfOf = (ctx: Context) =>
     String((ctx.oidc.session?.state as { secret?: unknown } | undefined)?.secret ?? '');
 
-  const ask = async (ctx: Context, problem?: UserCodeProblem) => {
-    if (problem) {
-      ctx.status = 422;
-      // The host has stored the session by now, and then given this form a new secret.
-      await ctx.oidc.session?.persist();
-    }
+  const ask = (ctx: Context, problem?: UserCodeProblem) => {
+    if (problem) ctx.status = 422;
     draw(ctx, render.enter(ctx, { xsrf: xsrfOf(ctx), problem }));
   };
 
   return {
     async userCodeInputSource(ctx, _form, out, err) {
       if (!err) return ask(ctx);
+      // The host has given the session of whatever failed a new secret, and will store it. A
+      // browser that came without a session has none to be stored, which it takes for a fault.
+      const session = ctx.oidc.session as { exp?: number; touched?: boolean } | undefined;
+      if (session && session.exp === undefined) session.touched = false;
       const problem = err instanceof DeviceCodeTaken ? 'used' : PROBLEMS.get(err.name);
       if (problem) return ask(ctx, problem);
       if (err.name === 'AbortedError') return draw(ctx, render.denied(ctx));

@@ -41,6 +41,7 @@ export function poll(
     grant_type: DEVICE_CODE,
     client_id: clientId,
     device_code: deviceCode,
+    ...(clientId === TILL ? { resource: ORDERS } : {}),
   });
 }
 
@@ -51,11 +52,19 @@ export async function typeCode(browser: Browser, userCode: string): Promise<Repl
 
 /** Says that the code is the one on the device; what follows may be a sign-in. */
 export function goOn(browser: Browser, page: Reply): Promise<Reply> {
-  return sendForm(browser, page, 'confirm', { confirm: 'yes' });
+  return answer(browser, page, 'confirm');
 }
 
 export function refuse(browser: Browser, page: Reply): Promise<Reply> {
-  return sendForm(browser, page, 'abort', { abort: 'yes' });
+  return answer(browser, page, 'abort');
+}
+
+function answer(browser: Browser, page: Reply, button: 'confirm' | 'abort'): Promise<Reply> {
+  return browser.post('/device', {
+    xsrf: hiddenField(page.body, 'xsrf'),
+    user_code: hiddenField(page.body, 'user_code'),
+    [button]: 'yes',
+  });
 }
 
 /** The whole way of somebody who is not signed in yet. */

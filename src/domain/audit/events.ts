@@ -72,7 +72,8 @@ export const auditEvents = {
   device_authorized: 'An account owner let a device in that showed a code.',
   device_denied:
     'A device that showed a code was not let in; `details.reason` says whether somebody refused it.',
-  code_reuse: 'A used authorization code, or code of a device, came back; everything it led to ended.',
+  code_reuse:
+    'A used authorization code, or code of a device, came back; everything it led to ended.',
   refresh_reuse: 'A used refresh token came back; its whole family ended.',
   signing_keys_created: 'The first signing keys were made.',
   signing_keys_rotated: 'New signing keys were made; the old ones stay published for a while.',

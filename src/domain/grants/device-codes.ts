@@ -54,8 +54,7 @@ export function deviceHandles(keyring: Keyring) {
       const [name = '', proof = ''] = handle.slice(PREFIX.length).split('.');
       const presented = Buffer.from(proof, 'base64url');
       const genuine = proofs(name).some(
-        (expected) =>
-          presented.length === expected.length && timingSafeEqual(presented, expected),
+        (expected) => presented.length === expected.length && timingSafeEqual(presented, expected),
       );
       return genuine ? { idHash: new Uint8Array(Buffer.from(name, 'base64url')) } : undefined;
     },

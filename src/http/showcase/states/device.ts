@@ -41,7 +41,11 @@ export function deviceStates(draw: Draw): States {
     'device-enter-used': enterPage({ ...form, here, problem: 'used' }),
     'device-confirm': confirmPage(confirm),
     'device-confirm-signed-in': confirmPage({ ...confirm, signedInAs: 'm•••@fernhill.example' }),
-    'device-done': donePage({ client: till, accountHref: '/account/applications', here: undefined }),
+    'device-done': donePage({
+      client: till,
+      accountHref: '/account/applications',
+      here: undefined,
+    }),
     'device-denied': deniedPage({ againHref: '/device', here }),
     'device-stale': stalePage({ againHref: '/device', here }),
   };

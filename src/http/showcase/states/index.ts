@@ -1,8 +1,8 @@
 /** Every page in every state a person can meet. Imported where it is asked for, in development. */
 import type { PageProps } from '../../views/render.js';
 import { accountStates } from './account.js';
-import type { Draw, States } from './draw.js';
 import { deviceStates } from './device.js';
+import type { Draw, States } from './draw.js';
 import { emailCodeStates } from './email-code.js';
 import { ownStates } from './own.js';
 import { passkeysStates } from './passkeys.js';

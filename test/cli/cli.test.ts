@@ -314,7 +314,7 @@ describe('clients create', () => {
     ['an API nobody knows', ['--allow', 'https://x.example=a'], /no resource server https:\/\/x/],
     ['an audience nobody knows', ['--audience', 'https://x.example'], /no resource server/],
     ['an origin with a path', ['--web-origin', 'https://shop.example/a'], /not a web origin/],
-    ['keys that are missing', ['--auth', 'private_key_jwt'], /belong together/],
+    ['keys that are missing', ['--auth', 'private_key_jwt'], /needs public keys/],
     [
       'a code without a redirect',
       ['--grant-type', 'authorization_code'],
@@ -503,11 +503,13 @@ describe('keys', () => {
     const before = await json<Key[]>('keys', 'list');
     expect(before.map(({ alg, state }) => `${alg} ${state}`).sort()).toEqual([
       'ES256 signing',
+      'EdDSA signing',
+      'PS256 signing',
       'RS256 signing',
     ]);
     const rotated = await json<{ kids: string[] }>('keys', 'rotate');
     expect(rotated).toEqual({
-      kids: [expect.any(String), expect.any(String)],
+      kids: Array.from({ length: 4 }, () => expect.any(String)),
       signsInSeconds: 600,
     });
     const { lines } = await latchkey('keys', 'list');
@@ -515,7 +517,7 @@ describe('keys', () => {
     for (const kid of rotated.kids) {
       expect(lines).toContainEqual(expect.stringMatching(new RegExp(`^${kid}.*upcoming`)));
     }
-    expect(lines.filter((line) => line.includes(' signing '))).toHaveLength(2);
+    expect(lines.filter((line) => line.includes(' signing '))).toHaveLength(4);
     expect(lines.join('\n')).not.toContain('"d"');
     expect(await lastEvent()).toMatchObject({
       event: 'signing_keys_rotated',

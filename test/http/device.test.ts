@@ -302,7 +302,10 @@ describe('a shopper', () => {
 
     const path = `/account/applications/${TILL}/remove`;
     const question = await open(browser, path);
-    const csrf = hiddenField(question.body.slice(question.body.indexOf(`action="${path}"`)), 'csrf');
+    const csrf = hiddenField(
+      question.body.slice(question.body.indexOf(`action="${path}"`)),
+      'csrf',
+    );
     expect((await browser.post(path, { csrf })).status).toBe(303);
     expect(await isActive(tokens.json.access_token)).toBe(false);
   });

@@ -9,7 +9,14 @@ import {
   TILL,
   typeCode,
 } from '../support/device.js';
-import { atOnce, type Database, ORDERS, openDatabase, postToNode, wire } from '../support/protocol.js';
+import {
+  atOnce,
+  type Database,
+  ORDERS,
+  openDatabase,
+  postToNode,
+  wire,
+} from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { follow, openBrowser, type Reply, submitLogin } from '../support/shopper.js';
 import { openPeople, type People } from '../support/sign-in.js';

@@ -29,6 +29,7 @@ import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
+import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -66,6 +67,9 @@ export async function composeServer(
     cookieKeys: config.cookieKeys,
     grants: domain.grants,
     identity: domain.identity,
+    access: domain.access,
+    claims: domain.claims,
+    pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
     directory,
     pages,
     devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
@@ -132,6 +136,8 @@ export async function composeServer(
       domain.identity.purgeEmailRequests,
       domain.identity.purgeEmailChanges,
       flows.carryOutResets,
+      flows.rotateOnSchedule,
+      domain.keys.destroyRetired,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -141,6 +147,7 @@ export async function composeServer(
     trustedProxies: config.trustedProxies,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
+    jwksMaxAge: () => host.jwksMaxAge(),
     clientAuthFailures: limits.clientAuthFailures,
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
@@ -207,7 +214,7 @@ export async function composeServer(
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },
-    admin: { issuer: config.issuer, ...flows },
+    admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

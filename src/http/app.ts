@@ -101,7 +101,9 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     app.use(router.routes());
     app.use(router.allowedMethods());
   }
-  app.use(protocolRoutes(parts.protocolHost, parts.clientAuthFailures, parts.jwksMaxAge));
+  app.use(
+    protocolRoutes(parts.issuer, parts.protocolHost, parts.clientAuthFailures, parts.jwksMaxAge),
+  );
   return app;
 }
 

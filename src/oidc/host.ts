@@ -12,6 +12,7 @@ import type { SeenAgain } from '../flows/end-reused-grant.js';
 import type { Clock } from '../kernel/clock.js';
 import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
+import { teachDeviceCodes } from './device-codes.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
 import { answerLosers } from './refresh-grace.js';
@@ -152,6 +153,7 @@ export async function createHost(
     );
     teachClients(made, parts.directory, parts.clock);
     knowKeys(made, signingKeys);
+    teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
     made.ReplayDetection.unique = (iss: string, jti: string, exp: number) => {

@@ -19,7 +19,11 @@ export function createEndReused(
     guarded(async () => {
       const { params, client } = ctx.oidc;
       const kind = params?.grant_type === 'refresh_token' ? 'refresh_token' : 'authorization_code';
-      const value = kind === 'refresh_token' ? params?.refresh_token : params?.code;
+      // A code of any kind: what was typed, scanned or sent leads to a grant in the same way.
+      const value =
+        kind === 'refresh_token'
+          ? params?.refresh_token
+          : (params?.code ?? params?.device_code ?? params?.auth_req_id);
       const found = typeof value === 'string' ? await grants.find(value) : undefined;
       // Not found: somebody was faster, and it is over already.
       const { grantId, accountId } = found?.payload ?? {};

@@ -9,7 +9,8 @@ import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
-import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
+import { deviceHandles, devicePolling, stageOf } from './device-codes.js';
+import { type ArtifactKind, outlivesExpiry, type Payload, spendableExpired } from './kinds.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
 import {
@@ -20,6 +21,7 @@ import {
   type NewArtifact,
 } from './store.js';
 
+export { POLL_SECONDS } from './device-codes.js';
 export { type ArtifactKind, type Payload, REFRESH_GRACE_SECONDS } from './kinds.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
@@ -55,6 +57,7 @@ const seconds = (value: unknown): number | undefined =>
 export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = grantsStore(db);
   const owned = ownedStore(db);
+  const handles = deviceHandles(keyring);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
@@ -84,6 +87,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
       issuedAt,
       ttlSeconds,
+      ...stageOf(kind, payload),
     };
   };
 
@@ -114,6 +118,16 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       return present(await store.findByUid(uid));
     },
 
+    /** A device code by the name that `handleOf` gave it. */
+    async findByHandle(handle: string): Promise<Artifact | undefined> {
+      const key = handles.read(handle);
+      return key && present(await store.find(key.idHash));
+    },
+
+    /** What a device code is called where its value is not known: good on every node. */
+    handleOf: handles.write,
+    keyOfHandle: handles.read,
+
     async findByUserCode(userCode: string): Promise<Artifact | undefined> {
       for (const hash of userCodeHashes(userCode)) {
         const row = await store.findByUserCode(hash);
@@ -126,6 +140,8 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
      * Stores an artifact for `ttlSeconds` of database time.
      *
      * @param authAt seconds; when its owner logged in, if the payload does not say so itself
+     * @returns whether it was stored: false for what has ended, and for a device code that
+     *   somebody else has confirmed or answered meanwhile
      */
     save: (
       kind: ArtifactKind,
@@ -133,7 +149,10 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       payload: Payload,
       ttlSeconds: number,
       authAt?: number | undefined,
-    ): Promise<void> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+    ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+
+    /** A device asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
+    notePoll: (id: string): Promise<boolean> => store.poll(digest(id), devicePolling),
 
     /** Stores a session under another id; the one it had is worth nothing from then on. */
     async renewSession(
@@ -148,22 +167,22 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
 
     /** Spends a single-use artifact. False: it was spent before, or is gone. */
     spend: (kind: ArtifactKind, key: ArtifactKey): Promise<boolean> =>
-      store.spend(hashOf(key), outlivesExpiry(kind)),
+      store.spend(hashOf(key), spendableExpired(kind)),
 
     /**
      * Keeps what a refresh token was answered with, for those who lost the race for it. It is
      * found and opened by the spent token's value alone, and dies with the grant, its owner's
      * and its client's epochs as every token does.
      */
-    keepAnswer: (
+    async keepAnswer(
       refreshToken: string,
       answer: RefreshAnswer,
       of: Payload & { readonly iat: number },
       ttlSeconds: number,
-    ): Promise<void> =>
-      store.save(
-        rowOf('RefreshAnswer', { id: answerTo(refreshToken) }, { ...of, ...answer }, ttlSeconds),
-      ),
+    ): Promise<void> {
+      const key = { id: answerTo(refreshToken) };
+      await store.save(rowOf('RefreshAnswer', key, { ...of, ...answer }, ttlSeconds));
+    },
 
     /** What a spent refresh token was answered with, as long as the tokens in it count. */
     async findAnswer(refreshToken: string): Promise<RefreshAnswer | undefined> {

@@ -10,6 +10,7 @@ import { accessStore, type ResourceServerRow, type ScopeDemand } from './store.j
 
 export {
   ACCOUNT_AUDIENCE,
+  ACT_FOR_SHOPPERS,
   type AccountScope,
   ADMIN_AUDIENCE,
   type Administrator,
@@ -17,6 +18,7 @@ export {
   accountScopes,
   adminScopes,
   isRole,
+  mayActForShoppers,
   mayAdminister,
   type Role,
   roles,
@@ -82,5 +84,7 @@ export function createAccess({ db }: { db: Db }) {
     rightsOf: (clientId: string): Promise<ClientRights> => store.rightsOf(clientId),
 
     addRole: (accountId: string, role: string) => store.addRole(accountId, role),
+
+    rolesOf: (accountId: string): Promise<string[]> => store.rolesOf(accountId),
   };
 }

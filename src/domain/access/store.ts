@@ -125,5 +125,10 @@ export function accessStore(db: Db) {
         update: {},
       });
     },
+
+    async rolesOf(accountId: string): Promise<string[]> {
+      const rows = await db.accountRole.findMany({ where: { accountId }, select: { role: true } });
+      return rows.map(({ role }) => role);
+    },
   };
 }

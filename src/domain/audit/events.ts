@@ -69,6 +69,10 @@ export const auditEvents = {
   passkey_suspicious: 'The count of a passkey did not rise: there may be a copy. It was refused.',
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
+  acted_for_shopper:
+    'One of staff got a token to act for a shopper; `details.reason` says why, in their words.',
+  acting_refused:
+    'One of staff got no token to act for a shopper; `details.cause` says whether because of them or of the account.',
   code_reuse: 'A used authorization code came back; everything it led to ended.',
   refresh_reuse: 'A used refresh token came back; its whole family ended.',
   signing_keys_created: 'The first signing keys were made.',

@@ -9,6 +9,7 @@ import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
+import { delegatedStore } from './delegated/store.js';
 import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
@@ -32,7 +33,13 @@ export type Artifact = {
   readonly payload: Payload;
   /** The grant it hangs on; it has the same owner and is alive as well. */
   readonly grant: Payload | undefined;
+  readonly grantHash: Bytes | undefined;
+  /** The tokens it was made from, the first one first (RFC 8693); they are alive as well. */
+  readonly restsOn: readonly Bytes[];
 };
+
+/** What a token that is made from others hangs on: whatever ends one of them ends it. */
+export type Delegation = Pick<Artifact, 'restsOn'> & Partial<Pick<Artifact, 'grantHash'>>;
 
 /** The value that was presented, or its digest where only that is known. */
 export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
@@ -47,6 +54,7 @@ const seconds = (value: unknown): number | undefined =>
 export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = grantsStore(db);
   const owned = ownedStore(db);
+  const delegated = delegatedStore(db);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
@@ -58,7 +66,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     key: ArtifactKey,
     payload: Payload,
     ttlSeconds: number,
-    authAt?: number,
+    { authAt, delegation }: { authAt?: number | undefined; delegation?: Delegation } = {},
   ): NewArtifact => {
     const issuedAt = seconds(payload.iat) ?? 0;
     const grantId = text(payload.grantId);
@@ -70,7 +78,8 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       ...packPayload(keyring, kind, 'id' in key ? key.id : undefined, payload),
       accountId: (owned && text(payload.accountId)) || null,
       clientId: text(payload.clientId) ?? null,
-      grantHash: owned && grantId ? digest(grantId) : null,
+      grantHash: owned && grantId ? digest(grantId) : (delegation?.grantHash ?? null),
+      restsOn: delegation?.restsOn ?? [],
       uid: kind === 'Session' ? (text(payload.uid) ?? null) : null,
       userCodeHash: userCode ? (userCodeHashes(userCode)[0] ?? null) : null,
       authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
@@ -92,13 +101,17 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       idHash: new Uint8Array(row.idHash),
       payload,
       grant: row.grantPayload ? { ...row.grantPayload, kind: 'Grant' } : undefined,
+      grantHash: row.grantHash ? new Uint8Array(row.grantHash) : undefined,
+      restsOn: row.restsOn.map((hash) => new Uint8Array(hash)),
     };
   };
 
   return {
     /** The artifact of any kind that `id` is the value of, if it still counts. */
     async find(id: string): Promise<Artifact | undefined> {
-      return present(await store.find(digest(id)), id);
+      const found = present(await store.find(digest(id)), id);
+      if (!found || found.restsOn.length === 0) return found;
+      return (await delegated.allCount(found.restsOn)) ? found : undefined;
     },
 
     async findSessionByUid(uid: string): Promise<Artifact | undefined> {
@@ -124,7 +137,16 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       payload: Payload,
       ttlSeconds: number,
       authAt?: number | undefined,
-    ): Promise<void> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+    ): Promise<void> => store.save(rowOf(kind, key, payload, ttlSeconds, { authAt })),
+
+    /** Stores a token that was made from others, so that it ends with any of them. */
+    saveDelegated: (
+      key: ArtifactKey,
+      payload: Payload,
+      ttlSeconds: number,
+      delegation: Delegation,
+    ): Promise<void> =>
+      store.save(rowOf('AccessToken', key, payload, ttlSeconds, { delegation })),
 
     /** Stores a session under another id; the one it had is worth nothing from then on. */
     async renewSession(

@@ -31,6 +31,7 @@ import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
 import { createRisk } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
+import { createActForShopper } from './flows/act-for-shopper.js';
 import { createAllowEmailCode } from './flows/allow-email-code.js';
 import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
@@ -43,6 +44,7 @@ import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createEnsureAdminScopes } from './flows/ensure-admin-scopes.js';
 import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
@@ -162,6 +164,7 @@ export function composeCore(
 
   const flows = {
     answerConsent: createAnswerConsent(given),
+    actForShopper: createActForShopper(given),
     revokeAccess: createRevokeAccess(given),
     unlockAccount: createUnlockAccount(given),
     resetSecondFactor: createResetSecondFactor({
@@ -191,6 +194,7 @@ export function composeCore(
     changeScopeDemand: createChangeScopeDemand(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     ensureAccountClient: createEnsureAccountClient(given),
+    ensureAdminScopes: createEnsureAdminScopes(given),
     rotateSigningKeys: createRotateSigningKeys(given),
     seedDemo: createSeedDemo({
       flows: given,

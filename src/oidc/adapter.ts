@@ -9,6 +9,7 @@ import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/gran
 import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
+import { delegationOf } from './delegation.js';
 import { guarded } from './errors.js';
 
 // For the kinds that the host may store without an end.
@@ -128,6 +129,11 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
         await guarded(() =>
           grants.renewSession(keyOf(from), keyOf(id), { ...payload }, expiresIn ?? A_YEAR),
         );
+        return;
+      }
+      const delegated = kind === 'AccessToken' ? delegationOf(ctx) : undefined;
+      if (delegated) {
+        await guarded(() => delegated.keep(keyOf(id), { ...payload }, expiresIn ?? A_YEAR));
         return;
       }
       const authAt = kind === 'Grant' ? loginTime() : undefined;

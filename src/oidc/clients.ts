@@ -9,6 +9,7 @@ import { type ClientMetadata as Registered, secretMatches } from '../domain/clie
 import type { Clock } from '../kernel/clock.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
+import { TOKEN_EXCHANGE } from './token-exchange-request.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
 
@@ -16,7 +17,12 @@ export type HostClient = InstanceType<Provider['Client']>;
 // and if it ever were, nobody could know it.
 const NO_SECRET = randomBytes(48).toString('base64url');
 
-const GRANTS_OF_HOST = new Set(['authorization_code', 'refresh_token', 'client_credentials']);
+const GRANTS_OF_HOST = new Set([
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  TOKEN_EXCHANGE,
+]);
 
 /** Registration → the metadata names of RFC 7591. */
 function toMetadata({ client }: ClientFacts): ClientMetadata {

@@ -14,6 +14,7 @@ import type { Secret } from '../kernel/secret.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
+import { delegationOf } from './delegation.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
@@ -146,6 +147,8 @@ function mayReadAcrossOrigins(_ctx: unknown, origin: string, client: HostClient)
  */
 function describeLogin(ctx: KoaContextWithOIDC, token: object) {
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
+  const delegated = delegationOf(ctx);
+  if (delegated) return { ...delegated.claims };
   const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
   const source = RefreshToken ?? AuthorizationCode;
   if (!source) return undefined;

@@ -12,6 +12,7 @@ import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
+import { type ExchangeParts, registerTokenExchange } from './token-exchange.js';
 
 export type HostEvents = {
   onServerError(error: unknown): void;
@@ -50,6 +51,7 @@ export async function createHost(
     changes: ChangeSource;
     clock: Clock;
     events: HostEvents;
+    actForShopper: ExchangeParts['actForShopper'];
   },
 ): Promise<Host> {
   let provider: Provider | undefined;
@@ -117,6 +119,7 @@ export async function createHost(
         requestContext: ctx,
       });
     });
+    registerTokenExchange(made, parts);
     teachClients(made, parts.directory, parts.clock);
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.

@@ -77,6 +77,10 @@ export function createAccess({ db }: { db: Db }) {
     describeScopes: (resourceServerId: string, words: Readonly<Record<string, string>>) =>
       store.describeScopes(resourceServerId, words),
 
+    /** Adds the scopes it does not have yet. */
+    addScopes: (resourceServerId: string, words: Readonly<Record<string, string>>) =>
+      store.addScopes(resourceServerId, words),
+
     /** Grants a client exactly these scopes of a resource server; none takes the grant away. */
     grantScopes: (clientId: string, resourceServerId: string, scopes: readonly string[]) =>
       store.setGrant(clientId, resourceServerId, scopes),

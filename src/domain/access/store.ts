@@ -75,6 +75,20 @@ export function accessStore(db: Db) {
       return changed;
     },
 
+    async addScopes(
+      resourceServerId: string,
+      words: Readonly<Record<string, string>>,
+    ): Promise<void> {
+      await db.resourceScope.createMany({
+        data: Object.entries(words).map(([name, description]) => ({
+          resourceServerId,
+          name,
+          description,
+        })),
+        skipDuplicates: true,
+      });
+    },
+
     async linkClient(resourceServerId: string, clientId: string): Promise<void> {
       await db.resourceServerClient.upsert({
         where: { resourceServerId_clientId: { resourceServerId, clientId } },

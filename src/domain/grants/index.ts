@@ -145,8 +145,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       payload: Payload,
       ttlSeconds: number,
       delegation: Delegation,
-    ): Promise<void> =>
-      store.save(rowOf('AccessToken', key, payload, ttlSeconds, { delegation })),
+    ): Promise<void> => store.save(rowOf('AccessToken', key, payload, ttlSeconds, { delegation })),
 
     /** Stores a session under another id; the one it had is worth nothing from then on. */
     async renewSession(

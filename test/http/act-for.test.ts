@@ -2,6 +2,7 @@
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { createEnsureAdminScopes } from '../../src/flows/ensure-admin-scopes.js';
 import { ownerAt } from '../support/account.js';
 import {
   ACCESS,
@@ -252,6 +253,18 @@ describe('staff act for a shopper', () => {
     const nobody = await act(crypto.randomUUID(), {}, access);
     expect(nobody.json).toEqual(refused.json);
   });
+});
+
+test('a shop that was set up before there was the permission gets it at start, for nobody', async () => {
+  const scopes = async () =>
+    (await people.domain.access.findResourceServer(ADMIN))?.scopes.map(({ name }) => name);
+  await people.query('DELETE FROM resource_scopes WHERE name = $1', [ACT]);
+  expect(await scopes()).not.toContain(ACT);
+  const granted = await people.query('SELECT * FROM client_grants ORDER BY 1, 2');
+  const ensure = createEnsureAdminScopes(people);
+  await Promise.all([ensure(), ensure()]);
+  expect(await scopes()).toContain(ACT);
+  expect(await people.query('SELECT * FROM client_grants ORDER BY 1, 2')).toEqual(granted);
 });
 
 describe('what is refused', () => {

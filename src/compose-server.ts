@@ -27,6 +27,7 @@ import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
+import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -56,6 +57,9 @@ export async function composeServer(
     cookieKeys: config.cookieKeys,
     grants: domain.grants,
     identity: domain.identity,
+    access: domain.access,
+    claims: domain.claims,
+    pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
     directory,
     pages: createHostPages(hostPages),
     keys: domain.keys,
@@ -117,6 +121,8 @@ export async function composeServer(
       domain.identity.purgeEmailRequests,
       domain.identity.purgeEmailChanges,
       flows.carryOutResets,
+      flows.rotateOnSchedule,
+      domain.keys.destroyRetired,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -126,6 +132,7 @@ export async function composeServer(
     trustedProxies: config.trustedProxies,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
+    jwksMaxAge: () => host.jwksMaxAge(),
     clientAuthFailures: limits.clientAuthFailures,
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
@@ -198,7 +205,7 @@ export async function composeServer(
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },
-    admin: { issuer: config.issuer, ...flows },
+    admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

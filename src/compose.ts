@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
 import { createAudit } from './domain/audit/index.js';
+import { createClaimMappings } from './domain/claims/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
@@ -45,15 +46,22 @@ import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
 import { createEnsureAdminScopes } from './flows/ensure-admin-scopes.js';
+import { createEnsurePairwiseSecret } from './flows/ensure-pairwise-secret.js';
 import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
+import { createMapClaim, createUnmapClaim } from './flows/map-claim.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
-import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
+import { createRevokeSigningKeys } from './flows/revoke-signing-keys.js';
+import {
+  createEnsureSigningKeys,
+  createRotateOnSchedule,
+  createRotateSigningKeys,
+} from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
 import { createUnlockAccount } from './flows/unlock-account.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -118,6 +126,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createBrands({ db, colours, readMarkup }),
     },
     access: createAccess({ db }),
+    claims: createClaimMappings({ db }),
     grants: createGrants({ db, keyring }),
     keys: createKeys({ db, clock, keyring }),
     audit: createAudit({ db, clock }),
@@ -158,6 +167,7 @@ export function composeCore(
   const domain = buildDomain(postgres.db, parts);
   const transact: Transact = (work) => postgres.transaction((tx) => work(buildDomain(tx, parts)));
   const given: FlowParts = { domain, transact };
+  const milestones = openMilestones({ db: postgres.db, url: config.databaseUrl });
   const createAccount = createCreateAccount(given);
   const registerClient = createRegisterClient(given);
   const brandClient = createBrandClient(given);
@@ -183,6 +193,8 @@ export function composeCore(
     authorizeAdministrator: createAuthorizeAdministrator(given),
     createAccount,
     registerClient,
+    mapClaim: createMapClaim(given),
+    unmapClaim: createUnmapClaim(given),
     configureClient: createConfigureClient(given),
     brandClient,
     recordTokenReuse: createRecordTokenReuse(given),
@@ -196,12 +208,19 @@ export function composeCore(
     ensureAccountClient: createEnsureAccountClient(given),
     ensureAdminScopes: createEnsureAdminScopes(given),
     rotateSigningKeys: createRotateSigningKeys(given),
+    ensurePairwiseSecret: createEnsurePairwiseSecret({
+      milestones,
+      seal: (text) => keyring.seal('milestone', text, 'pairwise-secret'),
+      open: (box) => keyring.open('milestone', box, 'pairwise-secret').toString('utf8'),
+    }),
+    rotateOnSchedule: createRotateOnSchedule({ ...given, days: config.keyRotationDays }),
+    revokeSigningKeys: createRevokeSigningKeys(given),
     seedDemo: createSeedDemo({
       flows: given,
       createAccount,
       registerClient,
       brandClient,
-      milestones: openMilestones({ db: postgres.db, url: config.databaseUrl }),
+      milestones,
       seal: (text) => keyring.seal('milestone', text, 'demo-seed'),
       open: (box) => keyring.open('milestone', box, 'demo-seed').toString('utf8'),
     }),

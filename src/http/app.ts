@@ -35,6 +35,7 @@ export type AppParts = {
   /** The provider's own cookie keys: it reads signed what we write (and the other way round). */
   readonly cookieKeys: readonly string[];
   readonly protocolHost: AppMiddleware;
+  readonly jwksMaxAge: () => number;
   readonly clientAuthFailures: ClientAuthFailures;
   readonly brand: BrandParts;
   readonly signIn: SignInParts;
@@ -95,7 +96,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     app.use(router.routes());
     app.use(router.allowedMethods());
   }
-  app.use(protocolRoutes(parts.protocolHost, parts.clientAuthFailures));
+  app.use(protocolRoutes(parts.protocolHost, parts.clientAuthFailures, parts.jwksMaxAge));
   return app;
 }
 

@@ -49,7 +49,9 @@ async function find(
   if (!token?.accountId || !artifact?.grant || typeof token.aud !== 'string') return undefined;
   const remaining = (token.exp ?? 0) - now();
   if (!token.isValid || remaining < 1) return undefined;
-  const { act, ...login } = (token.extra ?? {}) as Login & { act?: Act };
+  const { act, auth_time, acr, amr } = (token.extra ?? {}) as Login & { act?: Act };
+  // No more than this: what else a token tells was meant for its own API.
+  const login = { auth_time, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) };
   return { token, artifact, audience: token.aud, remaining, login, act };
 }
 

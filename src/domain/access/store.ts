@@ -6,6 +6,8 @@ export type ResourceServerRow = {
   readonly indicator: string;
   readonly name: string;
   readonly format: 'opaque' | 'jwt';
+  /** How its access tokens are signed, where they are JWTs. */
+  readonly jwtAlg: string;
   readonly accessTokenTtl: number;
   readonly scopes: readonly ScopeRow[];
 };
@@ -130,6 +132,14 @@ export function accessStore(db: Db) {
         ),
         audiences: new Set(audiences.map((link) => link.resourceServer.indicator)),
       };
+    },
+
+    async listRoles(accountId: string): Promise<string[]> {
+      const rows = await db.accountRole.findMany({
+        where: { accountId },
+        orderBy: { role: 'asc' },
+      });
+      return rows.map(({ role }) => role);
     },
 
     async addRole(accountId: string, role: string): Promise<void> {

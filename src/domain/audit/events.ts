@@ -7,6 +7,8 @@ export const auditEvents = {
   account_created: 'An account was created.',
   account_disabled: 'An account was disabled; its sessions, grants and tokens ended.',
   account_enabled: 'A disabled account was enabled again.',
+  claim_mapped: 'A claim of the shop’s own was declared.',
+  claim_unmapped: 'A claim of the shop’s own was taken away.',
   client_configured: 'The protocol settings of a client were changed.',
   client_created: 'A client was registered.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
@@ -78,6 +80,8 @@ export const auditEvents = {
   refresh_reuse: 'A used refresh token came back; its whole family ended.',
   signing_keys_created: 'The first signing keys were made.',
   signing_keys_rotated: 'New signing keys were made; the old ones stay published for a while.',
+  signing_keys_revoked:
+    'Signing keys were taken out in an emergency; nothing they signed counts any more.',
   demo_seeded: 'The demo shop was put into an empty database.',
 } as const;
 

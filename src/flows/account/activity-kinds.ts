@@ -131,6 +131,8 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   registration_void: 'left-out',
   // The operators' own affairs.
   acting_refused: 'left-out',
+  claim_mapped: 'left-out',
+  claim_unmapped: 'left-out',
   client_configured: 'left-out',
   client_created: 'left-out',
   client_sign_up_changed: 'left-out',
@@ -145,6 +147,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   account_client_settled: 'left-out',
   signing_keys_created: 'left-out',
   signing_keys_rotated: 'left-out',
+  signing_keys_revoked: 'left-out',
   demo_seeded: 'left-out',
 };
 

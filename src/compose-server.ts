@@ -88,6 +88,10 @@ export async function composeServer(
     keys: domain.keys,
     changes,
     clock,
+    actForShopper({ requestContext, ...input }) {
+      const { ip, requestId } = stateOf(requestContext);
+      return flows.actForShopper({ ...input, origin: { ip, requestId } });
+    },
     events: {
       onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
       onTokenReuse({ requestContext, ...seen }) {

@@ -32,6 +32,7 @@ import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
 import { createRisk, createUserCodeTries } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
+import { createActForShopper } from './flows/act-for-shopper.js';
 import { createAllowEmailCode } from './flows/allow-email-code.js';
 import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
@@ -46,6 +47,7 @@ import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEndReusedGrant } from './flows/end-reused-grant.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createEnsureAdminScopes } from './flows/ensure-admin-scopes.js';
 import { createEnsurePairwiseSecret } from './flows/ensure-pairwise-secret.js';
 import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
@@ -174,6 +176,7 @@ export function composeCore(
   const flows = {
     answerConsent: createAnswerConsent(given),
     storeDeviceCode: createStoreDeviceCode(given),
+    actForShopper: createActForShopper(given),
     revokeAccess: createRevokeAccess(given),
     unlockAccount: createUnlockAccount(given),
     resetSecondFactor: createResetSecondFactor({
@@ -205,6 +208,7 @@ export function composeCore(
     changeScopeDemand: createChangeScopeDemand(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     ensureAccountClient: createEnsureAccountClient(given),
+    ensureAdminScopes: createEnsureAdminScopes(given),
     rotateSigningKeys: createRotateSigningKeys(given),
     ensurePairwiseSecret: createEnsurePairwiseSecret({
       milestones,

@@ -10,6 +10,7 @@ import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/gran
 import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
+import { delegationOf } from './delegation.js';
 import { type AnswerDevice, DeviceCodeTaken } from './device-codes.js';
 import { guarded } from './errors.js';
 import { isRefreshing, noteLoser } from './refresh-grace.js';
@@ -150,6 +151,11 @@ function adapterFor(kind: ArtifactKind, grants: Grants, answerDevice: AnswerDevi
         await guarded(() =>
           grants.renewSession(keyOf(from), keyOf(id), { ...payload }, expiresIn ?? A_YEAR),
         );
+        return;
+      }
+      const delegated = kind === 'AccessToken' ? delegationOf(ctx) : undefined;
+      if (delegated) {
+        await guarded(() => delegated.keep(keyOf(id), { ...payload }, expiresIn ?? A_YEAR));
         return;
       }
       if (kind === 'DeviceCode') {

@@ -17,6 +17,7 @@ import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
+import { delegationOf } from './delegation.js';
 import type { DeviceFlowParts } from './device-codes.js';
 import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
@@ -184,6 +185,8 @@ async function describeLogin(
   parts: Pick<ConfigurationParts, 'access' | 'mappings'>,
 ) {
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
+  const delegated = delegationOf(ctx);
+  if (delegated) return { ...delegated.claims };
   const { AuthorizationCode, DeviceCode, RefreshToken } = ctx.oidc.entities;
   const source = RefreshToken ?? AuthorizationCode ?? DeviceCode;
   if (!source) return undefined;

@@ -18,6 +18,7 @@ import { guarded } from './errors.js';
 import { answerLosers } from './refresh-grace.js';
 import { createEndReused } from './reuse.js';
 import { knowKeys } from './signed-tokens.js';
+import { type ExchangeParts, registerTokenExchange } from './token-exchange.js';
 
 export type HostEvents = {
   onServerError(error: unknown): void;
@@ -67,6 +68,7 @@ export async function createHost(
     changes: ChangeSource;
     clock: Clock;
     events: HostEvents;
+    actForShopper: ExchangeParts['actForShopper'];
   },
 ): Promise<Host> {
   let provider: Provider | undefined;
@@ -151,6 +153,7 @@ export async function createHost(
         onFailure: parts.events.onServerError,
       }),
     );
+    registerTokenExchange(made, parts);
     teachClients(made, parts.directory, parts.clock);
     knowKeys(made, signingKeys);
     teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });

@@ -72,6 +72,10 @@ export const auditEvents = {
   passkey_suspicious: 'The count of a passkey did not rise: there may be a copy. It was refused.',
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
+  acted_for_shopper:
+    'One of staff got a token to act for a shopper; `details.reason` says why, in their words.',
+  acting_refused:
+    'One of staff got no token to act for a shopper; `details.cause` says whether because of them or of the account.',
   device_authorized: 'An account owner let a device in that showed a code.',
   device_denied:
     'A device that showed a code was not let in; `details.reason` says whether somebody refused it.',

@@ -9,6 +9,7 @@ import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
+import { delegatedStore } from './delegated/store.js';
 import { deviceHandles, devicePolling, stageOf } from './device-codes.js';
 import { type ArtifactKind, outlivesExpiry, type Payload, spendableExpired } from './kinds.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
@@ -36,7 +37,13 @@ export type Artifact = {
   readonly inGrace: boolean;
   /** The grant it hangs on; it has the same owner and is alive as well. */
   readonly grant: Payload | undefined;
+  readonly grantHash: Bytes | undefined;
+  /** The tokens it was made from, the first one first (RFC 8693); they are alive as well. */
+  readonly restsOn: readonly Bytes[];
 };
+
+/** What a token that is made from others hangs on: whatever ends one of them ends it. */
+export type Delegation = Pick<Artifact, 'restsOn'> & Partial<Pick<Artifact, 'grantHash'>>;
 
 /** The value that was presented, or its digest where only that is known. */
 export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
@@ -58,6 +65,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = grantsStore(db);
   const owned = ownedStore(db);
   const handles = deviceHandles(keyring);
+  const delegated = delegatedStore(db);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
@@ -69,7 +77,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     key: ArtifactKey,
     payload: Payload,
     ttlSeconds: number,
-    authAt?: number,
+    { authAt, delegation }: { authAt?: number | undefined; delegation?: Delegation } = {},
   ): NewArtifact => {
     const issuedAt = seconds(payload.iat) ?? 0;
     const grantId = text(payload.grantId);
@@ -81,7 +89,8 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       ...packPayload(keyring, kind, 'id' in key ? key.id : undefined, payload),
       accountId: (owned && text(payload.accountId)) || null,
       clientId: text(payload.clientId) ?? null,
-      grantHash: owned && grantId ? digest(grantId) : null,
+      grantHash: owned && grantId ? digest(grantId) : (delegation?.grantHash ?? null),
+      restsOn: delegation?.restsOn ?? [],
       uid: kind === 'Session' ? (text(payload.uid) ?? null) : null,
       userCodeHash: userCode ? (userCodeHashes(userCode)[0] ?? null) : null,
       authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
@@ -105,13 +114,17 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       payload,
       inGrace: row.inGrace,
       grant: row.grantPayload ? { ...row.grantPayload, kind: 'Grant' } : undefined,
+      grantHash: row.grantHash ? new Uint8Array(row.grantHash) : undefined,
+      restsOn: row.restsOn.map((hash) => new Uint8Array(hash)),
     };
   };
 
   return {
     /** The artifact of any kind that `id` is the value of, if it still counts. */
     async find(id: string): Promise<Artifact | undefined> {
-      return present(await store.find(digest(id)), id);
+      const found = present(await store.find(digest(id)), id);
+      if (!found || found.restsOn.length === 0) return found;
+      return (await delegated.allCount(found.restsOn)) ? found : undefined;
     },
 
     async findSessionByUid(uid: string): Promise<Artifact | undefined> {
@@ -149,10 +162,20 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       payload: Payload,
       ttlSeconds: number,
       authAt?: number | undefined,
-    ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+    ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, { authAt })),
 
     /** A device asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
     notePoll: (id: string): Promise<boolean> => store.poll(digest(id), devicePolling),
+
+    /** Stores a token that was made from others, so that it ends with any of them. */
+    async saveDelegated(
+      key: ArtifactKey,
+      payload: Payload,
+      ttlSeconds: number,
+      delegation: Delegation,
+    ): Promise<void> {
+      await store.save(rowOf('AccessToken', key, payload, ttlSeconds, { delegation }));
+    },
 
     /** Stores a session under another id; the one it had is worth nothing from then on. */
     async renewSession(

@@ -18,6 +18,9 @@ export type ArtifactRow = {
   readonly inGrace: boolean;
   /** The grant it hangs on, when it hangs on one. */
   readonly grantPayload: Payload | null;
+  readonly grantHash: Uint8Array | null;
+  /** The tokens it was made from, the first one first; it lives no longer than any of them. */
+  readonly restsOn: readonly Uint8Array[];
 };
 
 export type NewArtifact = {
@@ -28,6 +31,7 @@ export type NewArtifact = {
   readonly accountId: string | null;
   readonly clientId: string | null;
   readonly grantHash: Bytes | null;
+  readonly restsOn: readonly Bytes[];
   readonly uid: string | null;
   readonly userCodeHash: Bytes | null;
   readonly authAt: number;
@@ -54,14 +58,7 @@ export type Ended = { readonly sessions: number; readonly grants: number; readon
 // One statement answers "what is this, and does it still count?": the artifact, the grant it
 // hangs on, its owner and its client. A row whose owner or client is gone, disabled or has
 // raised the epoch since is as good as not there, whenever and by whomever it was written.
-const GRACE = Prisma.sql`COALESCE(c.refresh_grace_seconds, ${REFRESH_GRACE_SECONDS}::int)`;
-const LIVE = Prisma.sql`
-  SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
-         extract(epoch FROM a.consumed_at)::int AS "consumedAt",
-         a.expires_at <= now() AS expired,
-         (a.kind = 'RefreshToken' AND a.consumed_at IS NOT NULL AND ${GRACE} > 0
-          AND a.consumed_at > now() - make_interval(secs => ${GRACE})) AS "inGrace",
-         g.payload AS "grantPayload"
+export const COUNTING = Prisma.sql`
     FROM artifacts a
     LEFT JOIN artifacts g ON g.id_hash = a.grant_hash AND g.kind = 'Grant'
     LEFT JOIN accounts u ON u.id = a.account_id
@@ -77,6 +74,16 @@ const LIVE = Prisma.sql`
               AND g.consumed_at IS NULL
               AND g.account_id IS NOT DISTINCT FROM a.account_id
               AND (u.id IS NULL OR g.auth_at > u.security_epoch)))`;
+
+const GRACE = Prisma.sql`COALESCE(c.refresh_grace_seconds, ${REFRESH_GRACE_SECONDS}::int)`;
+const LIVE = Prisma.sql`
+  SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
+         extract(epoch FROM a.consumed_at)::int AS "consumedAt",
+         a.expires_at <= now() AS expired,
+         (a.kind = 'RefreshToken' AND a.consumed_at IS NOT NULL AND ${GRACE} > 0
+          AND a.consumed_at > now() - make_interval(secs => ${GRACE})) AS "inGrace",
+         g.payload AS "grantPayload", a.grant_hash AS "grantHash", a.rests_on AS "restsOn"
+  ${COUNTING}`;
 
 const isUidTaken = (error: unknown): boolean =>
   error instanceof Error && error.message.includes('artifacts_uid_key');
@@ -122,11 +129,12 @@ export function grantsStore(db: Db) {
     async write(row: NewArtifact): Promise<boolean> {
       const changed = await db.$executeRaw`
         INSERT INTO artifacts AS a
-               (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, uid,
-                user_code_hash, auth_at, issued_at, expires_at, stage)
+               (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, rests_on,
+                uid, user_code_hash, auth_at, issued_at, expires_at, stage)
         SELECT ${row.idHash}::bytea, ${row.kind}, ${asJson(row)}::jsonb,
                ${row.sealedPayload}::bytea, ${row.accountId}::uuid, ${row.clientId},
-               ${row.grantHash}::bytea, ${row.uid}, ${row.userCodeHash}::bytea,
+               ${row.grantHash}::bytea, ${[...row.restsOn]}::bytea[], ${row.uid},
+               ${row.userCodeHash}::bytea,
                ${row.authAt}::int, ${row.issuedAt}::int,
                now() + make_interval(secs => ${row.ttlSeconds}), ${row.stage}::smallint
          ${

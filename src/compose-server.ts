@@ -28,11 +28,13 @@ import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
 import { createPairwiseSubject } from './oidc/pairwise.js';
+import { readAuthorities } from './platform/certificate-authorities.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
 import { createMetrics } from './platform/metrics.js';
 import { createNetworkLimits } from './platform/network-limits.js';
+import { createOutboundFetch } from './platform/outbound.js';
 import { otpauthQr } from './platform/qr.js';
 import { openRedis } from './platform/redis.js';
 
@@ -52,6 +54,10 @@ export async function composeServer(
     changes,
     clock,
   });
+  const outgoing = createOutboundFetch({
+    allow: config.outboundAllow,
+    onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
+  });
   const host = await createHost({
     issuer: config.issuer,
     cookieKeys: config.cookieKeys,
@@ -61,6 +67,8 @@ export async function composeServer(
     claims: domain.claims,
     pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
     directory,
+    mutualTls: mutualTlsOf(config),
+    outgoing,
     pages: createHostPages(hostPages),
     keys: domain.keys,
     changes,
@@ -124,6 +132,7 @@ export async function composeServer(
   const app = createApp({
     issuer: config.issuer,
     trustedProxies: config.trustedProxies,
+    mutualTls: config.mutualTls,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
     clientAuthFailures: limits.clientAuthFailures,
@@ -229,6 +238,11 @@ export async function composeServer(
 }
 
 export type Server = Awaited<ReturnType<typeof composeServer>>;
+
+/** What the protocol host is told of client certificates; nothing where there are none. */
+function mutualTlsOf({ mutualTls: { mode, caFile, origin } }: Settled) {
+  return mode === 'off' ? undefined : { authorities: readAuthorities(caFile), origin };
+}
 
 const stateOf = (ctx: object) => (ctx as AppContext).state;
 

@@ -10,6 +10,7 @@ import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
+import type { Clock } from '../kernel/clock.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
@@ -19,6 +20,13 @@ import { clientAdapter, factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
+import {
+  certificateMethods,
+  endpointAliases,
+  type MutualTlsParts,
+  mutualTlsFeature,
+} from './mutual-tls.js';
+import { hostFetch, type Outgoing } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import { type PairwiseSubject, sectorOf } from './pairwise.js';
 import {
@@ -53,6 +61,10 @@ export type ConfigurationParts = {
   readonly pairwiseSubject: PairwiseSubject;
   readonly directory: Directory;
   readonly pages: HostPages;
+  /** Undefined where no client certificates are accepted. */
+  readonly mutualTls: MutualTlsParts | undefined;
+  readonly outgoing: Outgoing;
+  readonly clock: Clock;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -73,11 +85,17 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory)),
+    adapter: createAdapterFactory(parts.grants, clientAdapter(directory, parts.mutualTls)),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      ...certificateMethods(parts.mutualTls),
+    ],
     clientBasedCORS: mayReadAcrossOrigins,
     clientDefaults: {
       id_token_signed_response_alg: DEFAULT_SIGNING_ALG,
@@ -96,7 +114,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       long: { ...cookie, path: '/' },
       short: { ...cookie },
     },
-    discovery: { ui_locales_supported: [...LANGUAGES] },
+    discovery: { ui_locales_supported: [...LANGUAGES], ...endpointAliases(parts.mutualTls) },
     enabledJWA: {
       clientAuthSigningAlgValues: [...SIGNATURES],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],
@@ -116,6 +134,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
       },
       introspection: { enabled: true, allowedPolicy: mayIntrospect },
+      mTLS: mutualTlsFeature(parts.mutualTls, parts.clock),
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -131,6 +150,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       userinfo: { enabled: true },
     },
+    fetch: hostFetch(parts.outgoing),
     findAccount: createFindAccount(parts.identity, parts.access, parts.mappings),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {

@@ -70,11 +70,14 @@ export function createOutboundFetch({
   resolve = resolveBySystem,
   timeoutMs = TIMEOUT_MS,
   maxBytes = LONGEST_ANSWER,
+  onFault,
 }: {
   readonly allow: readonly string[];
   readonly resolve?: Resolve;
   readonly timeoutMs?: number;
   readonly maxBytes?: number;
+  /** Told of every call that brought no answer; the message names the host, not the path. */
+  readonly onFault?: (fault: OutboundError) => void;
 }): OutboundFetch {
   const isNetwork = (entry: string) => isIP(entry.split('/', 1)[0] ?? '') !== 0;
   const networks = allow.filter(isNetwork);
@@ -119,6 +122,18 @@ export function createOutboundFetch({
 
   return async (address, options = {}) => {
     const url = new URL(address);
+    const limit = AbortSignal.timeout(timeoutMs);
+    try {
+      return await call(url, agents[judge(url)], options, limit);
+    } catch (error) {
+      const fault = asFault(error, url, limit);
+      onFault?.(fault);
+      throw fault;
+    }
+  };
+
+  /** The scheme, unless it is clear from the address alone that it must not be called. */
+  function judge(url: URL): 'http' | 'https' {
     const scheme = url.protocol.slice(0, -1);
     if (scheme !== 'https' && scheme !== 'http') {
       throw new OutboundError('refused', `${url.protocol} is not called`);
@@ -134,13 +149,8 @@ export function createOutboundFetch({
     if (isIP(host) !== 0 && !mayReach(scheme, host, host)) {
       throw new OutboundError('refused', `${url.host} is not public`);
     }
-    const limit = AbortSignal.timeout(timeoutMs);
-    try {
-      return await call(url, agents[scheme], options, limit);
-    } catch (error) {
-      throw asFault(error, url, limit);
-    }
-  };
+    return scheme;
+  }
 
   async function call(
     url: URL,

@@ -2,7 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { alternativeNames, parseName, subjectMatches } from '../../src/oidc/certificate-subject.js';
-import { isIssued } from '../../src/oidc/mutual-tls.js';
+import { isIssued, refuseWithoutCertificates } from '../../src/oidc/mutual-tls.js';
 import {
   type Authority,
   createAuthority,
@@ -45,6 +45,28 @@ describe('a certificate is vouched for', () => {
     const long = await authority.issue({ name, days: 90 });
     expect(isIssued(read(long), [read(authority)], new Date())).toBe(true);
     expect(isIssued(read(long), [read(authority)], later)).toBe(false);
+  });
+});
+
+describe('where certificates are off', () => {
+  const accepted = { authorities: [], origin: undefined };
+  const client = (authMethod: string, bound: boolean) =>
+    ({
+      authMethod,
+      metadata: bound ? { tls_client_certificate_bound_access_tokens: true } : {},
+    }) as unknown as Parameters<typeof refuseWithoutCertificates>[0];
+
+  test('a client that needs them is refused rather than given bearer tokens', () => {
+    for (const needy of [
+      client('tls_client_auth', false),
+      client('self_signed_tls_client_auth', false),
+      client('none', true),
+      client('private_key_jwt', true),
+    ]) {
+      expect(() => refuseWithoutCertificates(needy, undefined)).toThrow('invalid_client_metadata');
+      expect(() => refuseWithoutCertificates(needy, accepted)).not.toThrow();
+    }
+    expect(() => refuseWithoutCertificates(client('none', false), undefined)).not.toThrow();
   });
 });
 

@@ -16,6 +16,7 @@ import { createResetPassword } from './flows/recovery/reset.js';
 import { createCompleteRegistration } from './flows/registration/complete.js';
 import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
+import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
 import type { AppContext } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
@@ -28,6 +29,7 @@ import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
 import { createPairwiseSubject } from './oidc/pairwise.js';
+import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
 import { readAuthorities } from './platform/certificate-authorities.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
@@ -58,6 +60,7 @@ export async function composeServer(
     allow: config.outboundAllow,
     onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
   });
+  const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
   const host = await createHost({
     issuer: config.issuer,
     cookieKeys: config.cookieKeys,
@@ -65,10 +68,11 @@ export async function composeServer(
     identity: domain.identity,
     access: domain.access,
     claims: domain.claims,
-    pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
+    pairwiseSubject,
     directory,
     mutualTls: mutualTlsOf(config),
     outgoing,
+    keyring: core.keyring,
     pages: createHostPages(hostPages),
     keys: domain.keys,
     changes,
@@ -125,6 +129,8 @@ export async function composeServer(
       domain.identity.purgeEmailRequests,
       domain.identity.purgeEmailChanges,
       flows.carryOutResets,
+      flows.rotateOnSchedule,
+      domain.keys.destroyRetired,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -135,7 +141,16 @@ export async function composeServer(
     mutualTls: config.mutualTls,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
+    jwksMaxAge: () => host.jwksMaxAge(),
     clientAuthFailures: limits.clientAuthFailures,
+    verify: {
+      verifyAccess: createVerifyAccess({
+        findGateway: createFindGateway(host),
+        findToken: createFindLivingToken(host, core.keyring, pairwiseSubject),
+        clock,
+      }),
+      failures: limits.clientAuthFailures,
+    },
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
       issuer: config.issuer,
@@ -207,7 +222,7 @@ export async function composeServer(
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },
-    admin: { issuer: config.issuer, ...flows },
+    admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

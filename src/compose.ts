@@ -54,7 +54,12 @@ import { createMapClaim, createUnmapClaim } from './flows/map-claim.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
-import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
+import { createRevokeSigningKeys } from './flows/revoke-signing-keys.js';
+import {
+  createEnsureSigningKeys,
+  createRotateOnSchedule,
+  createRotateSigningKeys,
+} from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
 import { createUnlockAccount } from './flows/unlock-account.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -204,6 +209,8 @@ export function composeCore(
       seal: (text) => keyring.seal('milestone', text, 'pairwise-secret'),
       open: (box) => keyring.open('milestone', box, 'pairwise-secret').toString('utf8'),
     }),
+    rotateOnSchedule: createRotateOnSchedule({ ...given, days: config.keyRotationDays }),
+    revokeSigningKeys: createRevokeSigningKeys(given),
     seedDemo: createSeedDemo({
       flows: given,
       createAccount,

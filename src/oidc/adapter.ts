@@ -3,6 +3,7 @@
  * every token model and brings the grant along; `consume` is a conditional UPDATE whose loser
  * gets `invalid_grant`; ids reach the database as digests only.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/grants/index.js';
@@ -38,23 +39,31 @@ function keyOf(id: string): ArtifactKey {
  * token and then for its grant: one round trip. Anything written forgets all of it, and the next
  * request starts with nothing, so a revocation is seen by the very next request everywhere.
  */
-const memos = new WeakMap<RequestContext, Map<string, Promise<Found | undefined>>>();
+const memos = new WeakMap<object, Map<string, Promise<Found | undefined>>>();
+const readers = new AsyncLocalStorage<object>();
 type Found = Pick<Artifact, 'kind' | 'payload'>;
 
+const reader = (): object | undefined => Provider.ctx ?? readers.getStore();
+
+/** The same for work that no request to the host stands behind. */
+export function readingOnce<T>(work: () => Promise<T>): Promise<T> {
+  return readers.run({}, work);
+}
+
 function memo(): Map<string, Promise<Found | undefined>> | undefined {
-  const ctx = Provider.ctx;
-  if (!ctx) return undefined;
-  let known = memos.get(ctx);
+  const reading = reader();
+  if (!reading) return undefined;
+  let known = memos.get(reading);
   if (!known) {
     known = new Map();
-    memos.set(ctx, known);
+    memos.set(reading, known);
   }
   return known;
 }
 
 function forget(): void {
-  const ctx = Provider.ctx;
-  if (ctx) memos.delete(ctx);
+  const reading = reader();
+  if (reading) memos.delete(reading);
 }
 
 function lookUp(grants: Grants, id: string): Promise<Found | undefined> {

@@ -11,6 +11,7 @@ import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
 import type { Clock } from '../kernel/clock.js';
+import type { Keyring } from '../kernel/keyring.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
@@ -36,6 +37,7 @@ import {
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
 export const routes = {
@@ -60,6 +62,7 @@ export type ConfigurationParts = {
   readonly mappings: readonly ClaimMapping[];
   readonly pairwiseSubject: PairwiseSubject;
   readonly directory: Directory;
+  readonly keyring: Keyring;
   readonly pages: HostPages;
   /** Undefined where no client certificates are accepted. */
   readonly mutualTls: MutualTlsParts | undefined;
@@ -152,7 +155,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     fetch: hostFetch(parts.outgoing),
     findAccount: createFindAccount(parts.identity, parts.access, parts.mappings),
-    formats: { bitsOfOpaqueRandomness: 256 },
+    formats: {
+      bitsOfOpaqueRandomness: 256,
+      customizers: { jwt: referToGrant(parts.keyring) },
+    },
     interactions: {
       policy: createInteractionPolicy(directory),
       url: (_ctx, interaction) => `/signin/${interaction.uid}`,

@@ -50,6 +50,7 @@ describe('every security fact there is', () => {
     'scope_demand_changed',
     'signing_keys_created',
     'signing_keys_rotated',
+    'signing_keys_revoked',
   ];
 
   test('is shown, or left out by name', () => {

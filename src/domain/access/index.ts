@@ -5,6 +5,7 @@
  * Promises: nothing is granted by default; a scope exists only within its resource server.
  */
 import { newId } from '../../kernel/ids.js';
+import { DEFAULT_SIGNING_ALG, type SigningAlg } from '../../kernel/signing-algs.js';
 import type { Db } from '../../platform/postgres.js';
 import { accessStore, type ResourceServerRow, type ScopeDemand } from './store.js';
 
@@ -36,8 +37,9 @@ export type ClientRights = {
   readonly audiences: ReadonlySet<string>;
 };
 
-export type ResourceServerDraft = Omit<ResourceServerRow, 'id' | 'accessTokenTtl'> & {
+export type ResourceServerDraft = Omit<ResourceServerRow, 'id' | 'accessTokenTtl' | 'jwtAlg'> & {
   readonly accessTokenTtl?: number;
+  readonly jwtAlg?: SigningAlg;
 };
 
 export type Access = ReturnType<typeof createAccess>;
@@ -54,6 +56,7 @@ export function createAccess({ db }: { db: Db }) {
       const row = {
         ...draft,
         id: newId(),
+        jwtAlg: draft.jwtAlg ?? DEFAULT_SIGNING_ALG,
         accessTokenTtl: Math.min(draft.accessTokenTtl ?? limit, limit),
       };
       await store.insertResourceServer(row);

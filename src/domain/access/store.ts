@@ -6,6 +6,8 @@ export type ResourceServerRow = {
   readonly indicator: string;
   readonly name: string;
   readonly format: 'opaque' | 'jwt';
+  /** How its access tokens are signed, where they are JWTs. */
+  readonly jwtAlg: string;
   readonly accessTokenTtl: number;
   readonly scopes: readonly ScopeRow[];
 };

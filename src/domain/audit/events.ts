@@ -76,6 +76,8 @@ export const auditEvents = {
   refresh_reuse: 'A used refresh token came back; its whole family ended.',
   signing_keys_created: 'The first signing keys were made.',
   signing_keys_rotated: 'New signing keys were made; the old ones stay published for a while.',
+  signing_keys_revoked:
+    'Signing keys were taken out in an emergency; nothing they signed counts any more.',
   demo_seeded: 'The demo shop was put into an empty database.',
 } as const;
 

@@ -143,6 +143,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   account_client_settled: 'left-out',
   signing_keys_created: 'left-out',
   signing_keys_rotated: 'left-out',
+  signing_keys_revoked: 'left-out',
   demo_seeded: 'left-out',
 };
 

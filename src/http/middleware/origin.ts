@@ -7,6 +7,7 @@ import { BlockList, isIP } from 'node:net';
 import { CERTIFICATE_ENDPOINTS, type CertificateSource } from '../../kernel/client-certificate.js';
 import { AppError } from '../../kernel/errors.js';
 import type { AppMiddleware } from '../context.js';
+import { VERIFY_PATH } from '../verify/gateway-request.js';
 import { certificateReader } from './client-certificate.js';
 
 // Only a declared proxy may speak for somebody else (requirement R32: X-SSL-* and the like).
@@ -102,10 +103,12 @@ export function pinOrigin(
       ctx.request.originalUrl = url;
     }
 
-    // Probes come by address; they are told nothing worth pinning.
+    // Probes come by address; they are told nothing worth pinning. Gateways come under whatever
+    // name they know us by, or the API's; their answer has no address in it.
+    const anyName = ctx.path.startsWith('/health/') || ctx.path === VERIFY_PATH;
     const askedHost = seenHost?.toLowerCase();
     const isAlias = askedHost === certificateHost && CERTIFICATE_PATHS.has(ctx.path);
-    if (!ctx.path.startsWith('/health/') && askedHost !== host && !isAlias) {
+    if (!anyName && askedHost !== host && !isAlias) {
       throw new AppError('misdirected_host', { detail: `This server answers as ${issuer}` });
     }
     headers.host = host;

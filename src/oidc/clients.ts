@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/clock.js';
 import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
+import { type MutualTlsParts, refuseWithoutCertificates } from './mutual-tls.js';
 import { TOKEN_EXCHANGE } from './token-exchange-request.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
@@ -52,10 +53,14 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
 }
 
 /** The read side of the host's client storage. */
-export function clientAdapter(directory: Directory): Pick<Adapter, 'find'> {
+export function clientAdapter(
+  directory: Directory,
+  mutualTls: MutualTlsParts | undefined,
+): Pick<Adapter, 'find'> {
   return {
     async find(id) {
       const facts = await guarded(() => directory.findClient(id));
+      if (facts) refuseWithoutCertificates(facts.client, mutualTls);
       return facts && (toMetadata(facts) as AdapterPayload);
     },
   };

@@ -9,6 +9,7 @@ import type { HostContext } from './host-pages.js';
 import { type ClientAuthFailures, limitClientAuth } from './middleware/client-auth-limit.js';
 import { allowFormTarget } from './middleware/headers.js';
 import { drawOnwardForm } from './onward.js';
+import { askByGet, LOGOUT } from './posted-logout.js';
 
 /** The host's endpoints: exact path → methods. Resumed authorizations end in an opaque id. */
 const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
@@ -21,7 +22,7 @@ const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
   ['/oauth2/introspect', ['POST', 'OPTIONS']],
   ['/oauth2/revoke', ['POST', 'OPTIONS']],
   ['/oauth2/par', ['POST', 'OPTIONS']],
-  ['/oauth2/logout', ['GET']],
+  [LOGOUT, ['GET', 'POST']],
   ['/oauth2/logout/confirm', ['POST']],
   ['/oauth2/logout/success', ['GET']],
 ]);
@@ -49,6 +50,7 @@ export function protocolRoutes(host: AppMiddleware, failures: ClientAuthFailures
       ctx.set('Allow', methods.join(', '));
       throw new AppError('method_not_allowed');
     }
+    if (ctx.path === LOGOUT && ctx.method === 'POST') return askByGet(ctx);
     const policy = ctx.response.get('Content-Security-Policy');
     await limited(ctx, () => host(ctx, async () => undefined));
     if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {

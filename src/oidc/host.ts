@@ -12,6 +12,7 @@ import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
+import { teachLogout } from './logout-notices.js';
 
 export type HostEvents = {
   onServerError(error: unknown): void;
@@ -118,6 +119,7 @@ export async function createHost(
       });
     });
     teachClients(made, parts.directory, parts.clock);
+    teachLogout(made, parts.grants);
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
     made.ReplayDetection.unique = (iss: string, jti: string, exp: number) => {

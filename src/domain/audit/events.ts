@@ -69,6 +69,8 @@ export const auditEvents = {
   passkey_suspicious: 'The count of a passkey did not rise: there may be a copy. It was refused.',
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
+  backchannel_logout_failed:
+    'A client could not be told that a session with it has ended; `details.why` says why the last try failed.',
   code_reuse: 'A used authorization code came back; everything it led to ended.',
   refresh_reuse: 'A used refresh token came back; its whole family ended.',
   signing_keys_created: 'The first signing keys were made.',

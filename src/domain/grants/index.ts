@@ -3,13 +3,15 @@
  *
  * Promises: a bearer value is stored as its SHA-256 only; a single-use artifact is spent by one
  * conditional UPDATE; what belongs to a disabled owner, or is older than the owner's security
- * epoch, is not found, whoever wrote it and whenever.
+ * epoch, is not found, whoever wrote it and whenever; and no session is ended without its clients
+ * being told (`logout-notices.ts`).
  */
 import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
+import { type LogoutNotice, logoutNotices } from './logout-notices.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
 import {
@@ -21,6 +23,12 @@ import {
 } from './store.js';
 
 export type { ArtifactKind, Payload } from './kinds.js';
+export {
+  type LogoutNotice,
+  NOTICE_TRIES,
+  parseLogoutNotice,
+  SEND_NOTICE as sendNoticeTask,
+} from './logout-notices.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
 
@@ -47,6 +55,7 @@ const seconds = (value: unknown): number | undefined =>
 export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = grantsStore(db);
   const owned = ownedStore(db);
+  const notices = logoutNotices(db);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.

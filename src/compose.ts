@@ -38,6 +38,7 @@ import { createAuthorizeAdministrator } from './flows/authorize-administrator.js
 import { createBrandClient } from './flows/brand-client.js';
 import { createChangeScopeDemand } from './flows/change-scope-demand.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
+import { createConfigureClient } from './flows/configure-client.js';
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
@@ -179,6 +180,7 @@ export function composeCore(
     authorizeAdministrator: createAuthorizeAdministrator(given),
     createAccount,
     registerClient,
+    configureClient: createConfigureClient(given),
     brandClient,
     recordTokenReuse: createRecordTokenReuse(given),
     allowSignUp: createAllowSignUp(given),

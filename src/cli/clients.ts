@@ -1,7 +1,14 @@
 /** `latchkey clients …` */
 import { readFileSync } from 'node:fs';
 import { authMethods, type ClientDraft, grantTypes, idTokenAlgs } from '../domain/clients/index.js';
-import { type Command, done, failed, readArguments, table, UsageError } from './command.js';
+import {
+  asRegistered,
+  configureCommand,
+  protocolArguments,
+  protocolOptions,
+  readProtocol,
+} from './client-protocol.js';
+import { type Command, done, failed, oneOf, readArguments, table, UsageError } from './command.js';
 
 const operator = { kind: 'operator' } as const;
 const jsonOption = { flag: '--json', meaning: 'Machine-readable output' };
@@ -27,10 +34,11 @@ const create: Command = {
     { flag: '--first-party', meaning: 'The shop’s own: no consent page' },
     { flag: '--sign-up', meaning: 'Newcomers may create an account on its log-in page' },
     { flag: '--email-code', meaning: 'Shoppers may sign in with a code by e-mail' },
-    { flag: '--id-token-alg <alg>', meaning: idTokenAlgs.join(' or ') },
+    { flag: '--id-token-alg <alg>', meaning: idTokenAlgs.join(', ') },
     { flag: '--jwks <file>', meaning: 'Public keys of a private_key_jwt client' },
     { flag: '--require-par', meaning: 'Only pushed authorization requests (RFC 9126)' },
     { flag: '--dpop', meaning: 'Only DPoP-bound access tokens (RFC 9449)' },
+    ...protocolOptions,
     { flag: '--client-uri, --policy-uri, --tos-uri <uri>', meaning: 'Pages shown to shoppers' },
     jsonOption,
   ],
@@ -56,6 +64,7 @@ const create: Command = {
         jwks: { type: 'string' },
         'require-par': { type: 'boolean' },
         dpop: { type: 'boolean' },
+        ...protocolArguments,
         'client-uri': { type: 'string' },
         'policy-uri': { type: 'string' },
         'tos-uri': { type: 'string' },
@@ -84,6 +93,7 @@ const create: Command = {
       idTokenAlg: oneOf('--id-token-alg', values['id-token-alg'] ?? 'ES256', idTokenAlgs),
       requirePushedRequests: values['require-par'] ?? false,
       dpopBoundAccessTokens: values.dpop ?? false,
+      ...asRegistered(readProtocol(values)),
       ...(values.jwks ? { jwks: readJwks(values.jwks) } : {}),
       ...(values['client-uri'] ? { clientUri: values['client-uri'] } : {}),
       ...(values['policy-uri'] ? { policyUri: values['policy-uri'] } : {}),
@@ -114,12 +124,6 @@ const create: Command = {
     };
   },
 };
-
-function oneOf<const T extends string>(flag: string, value: string, known: readonly T[]): T {
-  const found = known.find((candidate) => candidate === value);
-  if (!found) throw new UsageError(`${flag} must be one of ${known.join(', ')}, not "${value}"`);
-  return found;
-}
 
 function readAllowance(value: string): [string, string[]] {
   const at = value.lastIndexOf('=');
@@ -249,6 +253,7 @@ function statusCommand(name: string, status: 'active' | 'disabled', summary: str
 export const clientCommands: readonly Command[] = [
   create,
   list,
+  configureCommand,
   secret,
   statusCommand('clients disable', 'disabled', 'Disable a client; everything issued to it ends'),
   statusCommand('clients enable', 'active', 'Enable a disabled client again'),

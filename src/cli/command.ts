@@ -64,3 +64,10 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
       .trimEnd(),
   );
 }
+
+/** `value` as one of the `known` words; a usage error that names them otherwise. */
+export function oneOf<const T extends string>(flag: string, value: string, known: readonly T[]): T {
+  const found = known.find((candidate) => candidate === value);
+  if (!found) throw new UsageError(`${flag} must be one of ${known.join(', ')}, not "${value}"`);
+  return found;
+}

@@ -2,6 +2,7 @@
 import type { BrandClient } from '../flows/brand-client.js';
 import type { ChangeScopeDemand } from '../flows/change-scope-demand.js';
 import type { ChangeStatus } from '../flows/change-status.js';
+import type { ConfigureClient } from '../flows/configure-client.js';
 import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
 import type { Domain } from '../flows/domain.js';
@@ -28,6 +29,7 @@ export type CliCore = {
     readonly resetSecondFactor: ResetSecondFactor;
     readonly stopReset: StopReset;
     readonly registerClient: RegisterClient;
+    readonly configureClient: ConfigureClient;
     readonly allowSignUp: LogInPageSwitch;
     readonly allowEmailCode: LogInPageSwitch;
     readonly grantScopes: GrantScopes;

@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider';
-import { secretMatches } from '../domain/clients/index.js';
+import { type ClientMetadata as Registered, secretMatches } from '../domain/clients/index.js';
 import type { Clock } from '../kernel/clock.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
@@ -35,6 +35,7 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
     ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+    ...(client.metadata as Registered),
     ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(client.clientUri ? { client_uri: client.clientUri } : {}),
     ...(client.policyUri ? { policy_uri: client.policyUri } : {}),

@@ -314,7 +314,7 @@ describe('clients create', () => {
     ['an API nobody knows', ['--allow', 'https://x.example=a'], /no resource server https:\/\/x/],
     ['an audience nobody knows', ['--audience', 'https://x.example'], /no resource server/],
     ['an origin with a path', ['--web-origin', 'https://shop.example/a'], /not a web origin/],
-    ['keys that are missing', ['--auth', 'private_key_jwt'], /belong together/],
+    ['keys that are missing', ['--auth', 'private_key_jwt'], /needs public keys/],
     [
       'a code without a redirect',
       ['--grant-type', 'authorization_code'],

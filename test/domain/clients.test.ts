@@ -170,5 +170,18 @@ describe('with a database', () => {
       jwks: { keys: [] },
     });
     expect(faults).toHaveLength(8);
+    const withKey = (jwks: unknown) =>
+      opened.domain.clients.faultsOf({
+        id: 'shop',
+        name: 'Shop',
+        authMethod: 'none',
+        grantTypes: [],
+        jwks,
+      });
+    const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y' };
+    expect(withKey({ keys: [key] })).toEqual([]);
+    expect(withKey({ keys: [{ ...key, d: 'd' }] })).toEqual([
+      expect.stringContaining('public keys only'),
+    ]);
   });
 });

@@ -7,6 +7,7 @@ export const auditEvents = {
   account_created: 'An account was created.',
   account_disabled: 'An account was disabled; its sessions, grants and tokens ended.',
   account_enabled: 'A disabled account was enabled again.',
+  client_configured: 'The protocol settings of a client were changed.',
   client_created: 'A client was registered.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
   client_email_code_changed:

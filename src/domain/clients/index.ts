@@ -10,7 +10,9 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../../kernel/clock.js';
 import { digest, isId, newBearerValue, newId, sameDigest } from '../../kernel/ids.js';
 import type { Db } from '../../platform/postgres.js';
-import { redirectUriFault } from './redirect-uri.js';
+import { changedColumns, draftOf, type ProtocolChanges } from './changes.js';
+import type { ClientDraft } from './draft.js';
+import { draftFaults } from './draft-faults.js';
 import { type ClientRow, type ClientSecretRow, clientsStore } from './store.js';
 
 export { type Logo, logoTypes, MAX_LOGO_BYTES } from './brand/logo.js';
@@ -23,49 +25,20 @@ export {
   createBrands,
   describeChange,
 } from './brand.js';
+export type { ProtocolChanges } from './changes.js';
+export {
+  authMethods,
+  type ClientDraft,
+  grantTypes,
+  idTokenAlgs,
+  type RefreshLimits,
+} from './draft.js';
+export { type ClientMetadata, metadataNames, signatureAlgs } from './metadata.js';
+export { type Profile, profiles } from './profiles.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
 export type ClientWithSecrets = ClientRow & { readonly secrets: readonly ClientSecretRow[] };
 
 export const MAX_LIVE_SECRETS = 2;
-
-export const authMethods = [
-  'none',
-  'client_secret_basic',
-  'client_secret_post',
-  'private_key_jwt',
-] as const;
-export const grantTypes = [
-  'authorization_code',
-  'refresh_token',
-  'client_credentials',
-  'urn:ietf:params:oauth:grant-type:device_code',
-] as const;
-export const idTokenAlgs = ['ES256', 'RS256'] as const;
-
-/** What a registration asks for; everything else has a safe default. */
-export type ClientDraft = {
-  readonly id: string;
-  readonly name: string;
-  readonly authMethod: (typeof authMethods)[number];
-  readonly grantTypes: readonly (typeof grantTypes)[number][];
-  readonly applicationType?: 'web' | 'native';
-  readonly firstParty?: boolean;
-  readonly redirectUris?: readonly string[];
-  readonly postLogoutRedirectUris?: readonly string[];
-  readonly webOrigins?: readonly string[];
-  readonly identityScopes?: readonly string[];
-  readonly idTokenAlg?: (typeof idTokenAlgs)[number];
-  readonly requirePushedRequests?: boolean;
-  readonly dpopBoundAccessTokens?: boolean;
-  /** Newcomers may create an account of their own on its log-in page. */
-  readonly selfRegistration?: boolean;
-  /** Shoppers may sign in with a code by e-mail instead of their password. */
-  readonly emailCode?: boolean;
-  readonly jwks?: unknown;
-  readonly clientUri?: string;
-  readonly policyUri?: string;
-  readonly tosUri?: string;
-};
 
 export type Clients = ReturnType<typeof createClients>;
 
@@ -111,6 +84,21 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
       if ((Object.keys(row) as (keyof typeof row)[]).every(same)) return 'unchanged';
       await store.update(row);
       return 'changed';
+    },
+
+    /**
+     * Changes the protocol settings of a registered client: what is given replaces what was there,
+     * single metadata by name (null takes one away). Returns the faults of what it would become;
+     * undefined if there is no such client. Call it in a transaction: the row is held.
+     */
+    async configure(id: string, changes: ProtocolChanges): Promise<string[] | undefined> {
+      if (!(await store.lock(id))) return undefined;
+      const known = await store.find(id);
+      if (!known) return undefined;
+      const columns = changedColumns(known, changes);
+      const faults = draftFaults(draftOf({ ...known, ...columns }), production);
+      if (faults.length === 0) await store.change(id, columns);
+      return faults;
     },
 
     /** Changes the status and ends everything issued so far. False if there is no such client. */
@@ -171,6 +159,11 @@ function rowOf(draft: ClientDraft): Omit<ClientRow, 'status' | 'createdAt'> {
     dpopBoundAccessTokens: draft.dpopBoundAccessTokens ?? false,
     selfRegistration: draft.selfRegistration ?? false,
     emailCode: draft.emailCode ?? false,
+    profile: draft.profile ?? 'oauth2.1',
+    metadata: draft.metadata ?? {},
+    refreshGraceSeconds: draft.refresh?.grace ?? null,
+    refreshIdleSeconds: draft.refresh?.idle ?? null,
+    refreshAbsoluteSeconds: draft.refresh?.absolute ?? null,
     jwks: draft.jwks ?? null,
     clientUri: draft.clientUri ?? null,
     policyUri: draft.policyUri ?? null,
@@ -195,59 +188,4 @@ export function secretMatches(
     if (same && isLive(secret, now)) matches = true;
   }
   return matches;
-}
-
-function draftFaults(draft: ClientDraft, production: boolean): string[] {
-  const native = draft.applicationType === 'native';
-  const faults: string[] = [];
-  if (!/^[A-Za-z0-9][A-Za-z0-9._-]{2,99}$/.test(draft.id)) {
-    faults.push('The id must be 3 to 100 letters, digits, dots, dashes or underscores');
-  }
-  if (!draft.name.trim() || draft.name.length > 100 || /\p{Cc}/u.test(draft.name)) {
-    faults.push('The name must be 1 to 100 printable characters');
-  }
-  const usesCode = draft.grantTypes.includes('authorization_code');
-  if (usesCode && !draft.redirectUris?.length) faults.push('A redirect URI is required');
-  if (!usesCode && draft.redirectUris?.length) {
-    faults.push('A redirect URI is of no use without the authorization_code grant');
-  }
-  if (draft.selfRegistration && !usesCode) {
-    faults.push('Nobody can sign up without a log-in page (the authorization_code grant)');
-  }
-  if (draft.emailCode && !usesCode) {
-    faults.push('There is no code by e-mail without a log-in page (the authorization_code grant)');
-  }
-  for (const uri of [...(draft.redirectUris ?? []), ...(draft.postLogoutRedirectUris ?? [])]) {
-    const fault = redirectUriFault(uri, { native, production });
-    if (fault) faults.push(`The redirect URI ${uri} ${fault}`);
-  }
-  for (const origin of draft.webOrigins ?? []) {
-    if (!isOrigin(origin)) faults.push(`${origin} is not a web origin (scheme://host[:port])`);
-  }
-  for (const uri of [draft.clientUri, draft.policyUri, draft.tosUri]) {
-    if (uri !== undefined && !isHttps(uri)) faults.push(`${uri} must be an https address`);
-  }
-  if (draft.grantTypes.includes('client_credentials') && draft.authMethod === 'none') {
-    faults.push('The client_credentials grant needs a client that can authenticate');
-  }
-  if ((draft.authMethod === 'private_key_jwt') !== (draft.jwks !== undefined)) {
-    faults.push('Public keys (jwks) and private_key_jwt belong together');
-  }
-  return faults;
-}
-
-function isOrigin(value: string): boolean {
-  try {
-    return new URL(value).origin === value;
-  } catch {
-    return false;
-  }
-}
-
-function isHttps(value: string): boolean {
-  try {
-    return new URL(value).protocol === 'https:';
-  } catch {
-    return false;
-  }
 }

@@ -27,12 +27,29 @@ export type ClientRow = {
   readonly dpopBoundAccessTokens: boolean;
   readonly selfRegistration: boolean;
   readonly emailCode: boolean;
+  readonly profile: string;
+  readonly metadata: unknown;
+  readonly refreshGraceSeconds: number | null;
+  readonly refreshIdleSeconds: number | null;
+  readonly refreshAbsoluteSeconds: number | null;
   readonly jwks: unknown;
   readonly clientUri: string | null;
   readonly policyUri: string | null;
   readonly tosUri: string | null;
   readonly createdAt: Date;
 };
+
+/** What a registered client's protocol settings are kept in. */
+export type ProtocolColumns = Pick<
+  ClientRow,
+  | 'profile'
+  | 'metadata'
+  | 'refreshGraceSeconds'
+  | 'refreshIdleSeconds'
+  | 'refreshAbsoluteSeconds'
+  | 'requirePushedRequests'
+  | 'dpopBoundAccessTokens'
+>;
 
 export function clientsStore(db: Db) {
   return {
@@ -52,6 +69,16 @@ export function clientsStore(db: Db) {
 
     async update(row: Omit<ClientRow, 'status' | 'createdAt'>): Promise<void> {
       await db.client.update({ where: { id: row.id }, data: columnsOf(row) });
+    },
+
+    /** Changes what is given and nothing else; false if there is no such client. */
+    async change(id: string, changes: Partial<ProtocolColumns>): Promise<boolean> {
+      const { metadata, ...plain } = changes;
+      const data = {
+        ...plain,
+        ...(metadata === undefined ? {} : { metadata: metadata as Prisma.InputJsonObject }),
+      };
+      return (await db.client.updateMany({ where: { id }, data })).count > 0;
     },
 
     async list(page: { after?: string; limit: number }): Promise<ClientRow[]> {
@@ -130,7 +157,7 @@ export function clientsStore(db: Db) {
   };
 }
 
-function columnsOf({ jwks, ...row }: Omit<ClientRow, 'status' | 'createdAt'>) {
+function columnsOf({ jwks, metadata, ...row }: Omit<ClientRow, 'status' | 'createdAt'>) {
   return {
     ...row,
     grantTypes: [...row.grantTypes],
@@ -138,6 +165,7 @@ function columnsOf({ jwks, ...row }: Omit<ClientRow, 'status' | 'createdAt'>) {
     postLogoutRedirectUris: [...row.postLogoutRedirectUris],
     webOrigins: [...row.webOrigins],
     identityScopes: [...row.identityScopes],
+    metadata: metadata as Prisma.InputJsonObject,
     jwks: jwks ? (jwks as Prisma.InputJsonValue) : Prisma.DbNull,
   };
 }

@@ -127,6 +127,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   registration_requested: 'left-out',
   registration_void: 'left-out',
   // The operators' own affairs.
+  client_configured: 'left-out',
   client_created: 'left-out',
   client_sign_up_changed: 'left-out',
   client_email_code_changed: 'left-out',

@@ -1,0 +1,131 @@
+/**
+ * Registered client metadata that has no column of its own (RFC 7591 section 2, OpenID Connect
+ * Registration 2, and the RFCs that add to them), under its registered names. Whoever registers
+ * it, an operator or a client itself, it passes here: what this table does not know is refused
+ * by name instead of being ignored.
+ */
+
+/** Algorithms a client may sign with, or have its answers signed with; never `none`. */
+export const signatureAlgs = ['ES256', 'EdDSA', 'PS256', 'RS256'] as const;
+type Alg = (typeof signatureAlgs)[number];
+
+export type ClientMetadata = {
+  readonly jwks_uri?: string;
+  readonly token_endpoint_auth_signing_alg?: Alg;
+  readonly tls_client_auth_subject_dn?: string;
+  readonly tls_client_auth_san_dns?: string;
+  readonly tls_client_auth_san_uri?: string;
+  readonly tls_client_auth_san_ip?: string;
+  readonly tls_client_auth_san_email?: string;
+  readonly tls_client_certificate_bound_access_tokens?: boolean;
+  readonly request_object_signing_alg?: Alg;
+  readonly require_signed_request_object?: boolean;
+  readonly authorization_signed_response_alg?: Alg;
+  readonly introspection_signed_response_alg?: Alg;
+  readonly userinfo_signed_response_alg?: Alg;
+  readonly subject_type?: 'public' | 'pairwise';
+  readonly sector_identifier_uri?: string;
+  readonly backchannel_logout_uri?: string;
+  readonly backchannel_logout_session_required?: boolean;
+  readonly backchannel_token_delivery_mode?: 'poll' | 'ping';
+  readonly backchannel_client_notification_endpoint?: string;
+  readonly backchannel_authentication_request_signing_alg?: Alg;
+  readonly authorization_details_types?: readonly string[];
+  readonly default_max_age?: number;
+  readonly require_auth_time?: boolean;
+  readonly default_acr_values?: readonly string[];
+  readonly initiate_login_uri?: string;
+  readonly contacts?: readonly string[];
+  readonly software_id?: string;
+  readonly software_version?: string;
+};
+
+/** What a value must be; undefined when it is. */
+type Check = (value: unknown) => string | undefined;
+
+const must = (fits: (value: unknown) => boolean, what: string): Check => {
+  return (value) => (fits(value) ? undefined : `must be ${what}`);
+};
+const isText = (value: unknown): value is string =>
+  typeof value === 'string' && value.length > 0 && value.length <= 500;
+const isTexts = (value: unknown) =>
+  Array.isArray(value) && value.length <= 20 && value.every(isText);
+const isSeconds = (value: unknown) =>
+  Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 31_536_000;
+
+const text = must(isText, 'a text of up to 500 characters');
+const texts = must(isTexts, 'a list of up to twenty texts');
+const flag = must((value) => typeof value === 'boolean', 'true or false');
+const oneOf = (known: readonly string[]) =>
+  must((value) => known.includes(value as string), `one of ${known.join(', ')}`);
+const alg = oneOf(signatureAlgs);
+const https = must((value) => isPlainUrl(value, false), 'an https address');
+/** Addresses this server calls: http only on loopback, for development. */
+const callable = must((value) => isPlainUrl(value, true), 'an https address');
+
+const checks: Readonly<Record<keyof ClientMetadata, Check>> = {
+  jwks_uri: callable,
+  token_endpoint_auth_signing_alg: alg,
+  tls_client_auth_subject_dn: text,
+  tls_client_auth_san_dns: text,
+  tls_client_auth_san_uri: text,
+  tls_client_auth_san_ip: text,
+  tls_client_auth_san_email: text,
+  tls_client_certificate_bound_access_tokens: flag,
+  request_object_signing_alg: alg,
+  require_signed_request_object: flag,
+  authorization_signed_response_alg: alg,
+  introspection_signed_response_alg: alg,
+  userinfo_signed_response_alg: alg,
+  subject_type: oneOf(['public', 'pairwise']),
+  sector_identifier_uri: callable,
+  backchannel_logout_uri: callable,
+  backchannel_logout_session_required: flag,
+  backchannel_token_delivery_mode: oneOf(['poll', 'ping']),
+  backchannel_client_notification_endpoint: callable,
+  backchannel_authentication_request_signing_alg: alg,
+  authorization_details_types: texts,
+  default_max_age: must(isSeconds, 'a number of seconds up to a year'),
+  require_auth_time: flag,
+  default_acr_values: texts,
+  initiate_login_uri: https,
+  contacts: texts,
+  software_id: text,
+  software_version: text,
+};
+
+export const metadataNames: readonly string[] = Object.keys(checks);
+
+/** What is wrong with it, one sentence a fault; empty when nothing is. */
+export function metadataFaults(given: object): string[] {
+  return Object.entries(given).flatMap(([name, value]) => {
+    if (!Object.hasOwn(checks, name)) return [`${name} is not known`];
+    const fault = checks[name as keyof ClientMetadata](value);
+    return fault ? [`${name} ${fault}`] : [];
+  });
+}
+
+/** Whether `jwks` is a set of public keys (RFC 7517); a private one was handed over by mistake. */
+export function jwksFault(jwks: unknown): string | undefined {
+  const keys = (jwks as { keys?: unknown } | null)?.keys;
+  const isKey = (key: unknown) => typeof key === 'object' && key !== null && 'kty' in key;
+  if (!Array.isArray(keys) || keys.length === 0 || !keys.every(isKey)) {
+    return 'jwks must be a set of public keys: {"keys": [...]}';
+  }
+  const secret = keys.some((key: object) => ['d', 'k', 'p', 'q'].some((part) => part in key));
+  return secret ? 'jwks must hold public keys only; take these out of use' : undefined;
+}
+
+const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** An address without user information, fragment, blank or wildcard. */
+function isPlainUrl(value: unknown, loopback: boolean): boolean {
+  if (typeof value !== 'string' || value.length > 2000 || !URL.canParse(value)) return false;
+  if (/[\s\\*#]/.test(value)) return false;
+  const url = new URL(value);
+  if (url.username || url.password) return false;
+  return (
+    url.protocol === 'https:' ||
+    (loopback && url.protocol === 'http:' && LOOPBACK.has(url.hostname))
+  );
+}

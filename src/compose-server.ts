@@ -59,6 +59,8 @@ export async function composeServer(
     identity: domain.identity,
     directory,
     pages: createHostPages(hostPages),
+    fetch: (url, { dispatcher: _d, ...init } = {} as RequestInit & { dispatcher?: unknown }) =>
+      fetch(url as string, init),
     keys: domain.keys,
     changes,
     clock,

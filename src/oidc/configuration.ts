@@ -46,6 +46,8 @@ export type ConfigurationParts = {
   readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
   readonly directory: Directory;
   readonly pages: HostPages;
+  /** Calls what others have registered: guarded, see `outbound.ts`. */
+  readonly fetch: NonNullable<Configuration['fetch']>;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -119,6 +121,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       userinfo: { enabled: true },
     },
+    fetch: parts.fetch,
     findAccount: createFindAccount(parts.identity),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {

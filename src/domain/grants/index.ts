@@ -201,6 +201,9 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     endClientOfAccount: (accountId: string, clientId: string): Promise<number> =>
       owned.removeClient(accountId, clientId),
 
+    /** Has a client told that it has no part any more in a session which goes on without it. */
+    tellOfLogout: (notice: LogoutNotice): Promise<void> => notices.tell(notice),
+
     /** Removes one batch of what expired long enough ago; returns its size. */
     purgeExpired: (limit: number): Promise<number> => store.purge(limit),
   };

@@ -5,7 +5,9 @@
 import { isIP } from 'node:net';
 import type { KeyringEntry } from '../kernel/keyring.js';
 import { Secret } from '../kernel/secret.js';
+
 import { type MailSender, parseSender, parseSmtpUrl, senderFor } from './mail.js';
+import { parseOutboundAllow } from './outbound.js';
 import { type PasswordRules, readPasswordRules } from './passwords.js';
 import { type EditableField, readProfileFields } from './profile.js';
 import { createReader, type Environment, type Reader } from './reader.js';
@@ -257,7 +259,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),
-    outboundAllow: list(read.text('LATCHKEY_OUTBOUND_ALLOW') ?? ''),
+    outboundAllow: read.parsed('LATCHKEY_OUTBOUND_ALLOW', parseOutboundAllow, []),
     rateLimits: rateLimits === 'on',
     botChallenge,
     workers: read.integer('LATCHKEY_WORKERS', { min: 1, max: 64 }, 1),

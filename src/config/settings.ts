@@ -78,7 +78,7 @@ export const settings: readonly Setting[] = [
     name: 'LATCHKEY_OUTBOUND_ALLOW',
     fallback: 'none',
     meaning:
-      'Reserved: hosts or CIDRs that the server may call besides public https. This version calls nobody but the mail server and, where it is set, the service of `LATCHKEY_BREACHED_PASSWORDS`.',
+      'Hosts, addresses or CIDRs, comma-separated, that the server may call besides public https, over http as well: where clients’ `jwks_uri` and other registered addresses lie in a private network. Anything else is called over https at a public address only, and the address is judged before it is connected to.',
   },
   {
     name: 'LATCHKEY_WORKERS',

@@ -11,6 +11,7 @@ import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
+import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
@@ -74,7 +75,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     claims: claimsByScope as unknown as NonNullable<Configuration['claims']>,
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     clientBasedCORS: mayReadAcrossOrigins,
-    clientDefaults: { id_token_signed_response_alg: 'ES256', response_types: [], grant_types: [] },
+    clientDefaults: {
+      id_token_signed_response_alg: DEFAULT_SIGNING_ALG,
+      response_types: [],
+      grant_types: [],
+    },
     clockTolerance: 15,
     cookies: {
       // __Host- needs https and the path "/" (RFC 6265bis section 4.1.3).
@@ -91,7 +96,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     enabledJWA: {
       clientAuthSigningAlgValues: [...SIGNATURES],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],
-      idTokenSigningAlgValues: ['ES256', 'RS256'],
+      authorizationSigningAlgValues: [...signingAlgs],
+      idTokenSigningAlgValues: [...signingAlgs],
+      introspectionSigningAlgValues: [...signingAlgs],
+      userinfoSigningAlgValues: [...signingAlgs],
     },
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },
     extraTokenClaims: describeLogin,

@@ -503,11 +503,13 @@ describe('keys', () => {
     const before = await json<Key[]>('keys', 'list');
     expect(before.map(({ alg, state }) => `${alg} ${state}`).sort()).toEqual([
       'ES256 signing',
+      'EdDSA signing',
+      'PS256 signing',
       'RS256 signing',
     ]);
     const rotated = await json<{ kids: string[] }>('keys', 'rotate');
     expect(rotated).toEqual({
-      kids: [expect.any(String), expect.any(String)],
+      kids: Array.from({ length: 4 }, () => expect.any(String)),
       signsInSeconds: 600,
     });
     const { lines } = await latchkey('keys', 'list');
@@ -515,7 +517,7 @@ describe('keys', () => {
     for (const kid of rotated.kids) {
       expect(lines).toContainEqual(expect.stringMatching(new RegExp(`^${kid}.*upcoming`)));
     }
-    expect(lines.filter((line) => line.includes(' signing '))).toHaveLength(2);
+    expect(lines.filter((line) => line.includes(' signing '))).toHaveLength(4);
     expect(lines.join('\n')).not.toContain('"d"');
     expect(await lastEvent()).toMatchObject({
       event: 'signing_keys_rotated',

@@ -100,7 +100,7 @@ describe('two nodes that start', () => {
       demos.map(async ({ issuer }) => (await fetch(`${issuer}/oauth2/jwks`)).json()),
     );
     expect(sets[0]).toEqual(sets[1]);
-    expect((sets[0] as { keys: unknown[] }).keys).toHaveLength(2);
+    expect((sets[0] as { keys: unknown[] }).keys).toHaveLength(4);
     for (const node of nodes) expect(await node.end('SIGTERM')).toEqual({ code: 0, signal: null });
     for (const data of directories) await data.remove();
     await database.drop();

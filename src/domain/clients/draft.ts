@@ -1,4 +1,5 @@
 /** What a registration consists of. */
+import { signingAlgs } from '../../kernel/signing-algs.js';
 import type { ClientMetadata } from './metadata.js';
 import type { Profile } from './profiles.js';
 
@@ -18,7 +19,7 @@ export const grantTypes = [
   'urn:ietf:params:oauth:grant-type:token-exchange',
   'urn:openid:params:grant-type:ciba',
 ] as const;
-export const idTokenAlgs = ['ES256', 'RS256'] as const;
+export const idTokenAlgs = signingAlgs;
 
 /** How long a client's refresh tokens live, in seconds; it can only be less than the server's. */
 export type RefreshLimits = {

@@ -33,7 +33,7 @@ export {
   idTokenAlgs,
   type RefreshLimits,
 } from './draft.js';
-export { type ClientMetadata, metadataNames, signatureAlgs } from './metadata.js';
+export { type ClientMetadata, metadataNames } from './metadata.js';
 export { type Profile, profiles } from './profiles.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
 export type ClientWithSecrets = ClientRow & { readonly secrets: readonly ClientSecretRow[] };

@@ -4,10 +4,10 @@
  * it, an operator or a client itself, it passes here: what this table does not know is refused
  * by name instead of being ignored.
  */
+import { type SigningAlg, signingAlgs } from '../../kernel/signing-algs.js';
 
-/** Algorithms a client may sign with, or have its answers signed with; never `none`. */
-export const signatureAlgs = ['ES256', 'EdDSA', 'PS256', 'RS256'] as const;
-type Alg = (typeof signatureAlgs)[number];
+/** What a client may sign with, or have its answers signed with. */
+type Alg = SigningAlg;
 
 export type ClientMetadata = {
   readonly jwks_uri?: string;
@@ -58,7 +58,7 @@ const texts = must(isTexts, 'a list of up to twenty texts');
 const flag = must((value) => typeof value === 'boolean', 'true or false');
 const oneOf = (known: readonly string[]) =>
   must((value) => known.includes(value as string), `one of ${known.join(', ')}`);
-const alg = oneOf(signatureAlgs);
+const alg = oneOf(signingAlgs);
 const https = must((value) => isPlainUrl(value, false), 'an https address');
 /** Addresses this server calls: http only on loopback, for development. */
 const callable = must((value) => isPlainUrl(value, true), 'an https address');

@@ -10,11 +10,9 @@ import { promisify } from 'node:util';
 import type { Clock } from '../../kernel/clock.js';
 import { newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
+import { type SigningAlg, signingAlgs } from '../../kernel/signing-algs.js';
 import type { Db } from '../../platform/postgres.js';
 import { keysStore, type SigningKeyRow } from './store.js';
-
-export const signingAlgs = ['ES256', 'RS256'] as const;
-export type SigningAlg = (typeof signingAlgs)[number];
 
 /** Caches of JWKS are told 300 s; twice that and nobody meets a signature before its key. */
 export const PUBLISH_AHEAD_SECONDS = 600;
@@ -40,14 +38,19 @@ export type Keys = ReturnType<typeof createKeys>;
 
 const generate = promisify(generateKeyPair);
 
+/** Each algorithm has keys of its own, RSA included: a key is for one use (RFC 8017 section 6). */
+const makePair: Readonly<Record<SigningAlg, () => ReturnType<typeof generate>>> = {
+  ES256: () => generate('ec', { namedCurve: 'P-256' }),
+  EdDSA: () => generate('ed25519'),
+  PS256: () => generate('rsa', { modulusLength: 2048 }),
+  RS256: () => generate('rsa', { modulusLength: 2048 }),
+};
+
 /** A fresh key pair; slow for RSA, so never inside a transaction. */
 export async function generateSigningKey(
   alg: SigningAlg,
 ): Promise<{ kid: string; alg: SigningAlg; privateJwk: PrivateJwk; publicJwk: PrivateJwk }> {
-  const { privateKey, publicKey } =
-    alg === 'ES256'
-      ? await generate('ec', { namedCurve: 'P-256' })
-      : await generate('rsa', { modulusLength: 2048 });
+  const { privateKey, publicKey } = await makePair[alg]();
   const kid = newId();
   const common = { kid, alg, use: 'sig' };
   return {
@@ -106,10 +109,17 @@ export function createKeys({ db, clock, keyring }: { db: Db; clock: Clock; keyri
       });
     },
 
-    /** Serialises makers of keys until the transaction ends; true if there is no key yet. */
-    async lockAndAskIfEmpty(): Promise<boolean> {
+    /** Serialises makers of keys until the transaction ends. */
+    async lock(): Promise<void> {
       await store.lock();
-      return (await store.list()).length === 0;
+    },
+
+    /** The algorithms nothing is signed with, because no key of theirs is in use. */
+    async missing(): Promise<SigningAlg[]> {
+      const current = new Set(
+        (await published()).filter((row) => row.publishedUntil === null).map((row) => row.alg),
+      );
+      return signingAlgs.filter((alg) => !current.has(alg));
     },
 
     /**

@@ -33,6 +33,7 @@ import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
 import { createMetrics } from './platform/metrics.js';
 import { createNetworkLimits } from './platform/network-limits.js';
+import { createOutboundFetch } from './platform/outbound.js';
 import { otpauthQr } from './platform/qr.js';
 import { openRedis } from './platform/redis.js';
 
@@ -52,15 +53,15 @@ export async function composeServer(
     changes,
     clock,
   });
+  const outgoing = createOutboundFetch({ allow: config.outboundAllow });
   const host = await createHost({
     issuer: config.issuer,
     cookieKeys: config.cookieKeys,
     grants: domain.grants,
     identity: domain.identity,
     directory,
+    outgoing,
     pages: createHostPages(hostPages),
-    fetch: (url, { dispatcher: _d, ...init } = {} as RequestInit & { dispatcher?: unknown }) =>
-      fetch(url as string, init),
     keys: domain.keys,
     changes,
     clock,

@@ -18,6 +18,7 @@ import { clientAdapter, factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
+import { hostFetch, type Outgoing } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import {
   createInteractionPolicy,
@@ -47,8 +48,7 @@ export type ConfigurationParts = {
   readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
   readonly directory: Directory;
   readonly pages: HostPages;
-  /** Calls what others have registered: guarded, see `outbound.ts`. */
-  readonly fetch: NonNullable<Configuration['fetch']>;
+  readonly outgoing: Outgoing;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -129,7 +129,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       userinfo: { enabled: true },
     },
-    fetch: parts.fetch,
+    fetch: hostFetch(parts.outgoing),
     findAccount: createFindAccount(parts.identity),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {

@@ -11,7 +11,6 @@ import type { Grants, LogoutNotice } from '../domain/grants/index.js';
 import type { Delivery } from '../flows/send-logout-notice.js';
 import type { HostClient } from './clients.js';
 import { guarded } from './errors.js';
-import type { Host } from './host.js';
 
 type Send = (this: HostClient, accountId: string, sid: string) => Promise<void>;
 
@@ -33,9 +32,9 @@ export function teachLogout(provider: Provider, grants: Pick<Grants, 'tellOfLogo
 }
 
 /** One try to tell a client, through whichever provider is the present one. */
-export function createDeliverLogout(
-  host: Pick<Host, 'current'>,
-): (notice: LogoutNotice) => Promise<Delivery> {
+export function createDeliverLogout(host: {
+  current(): Provider;
+}): (notice: LogoutNotice) => Promise<Delivery> {
   return async ({ clientId, accountId, sid }) => {
     const provider = host.current();
     try {
@@ -49,17 +48,13 @@ export function createDeliverLogout(
   };
 }
 
-/** `HTTP 503`, `ECONNREFUSED`, `TimeoutError`: nothing that the other side could word. */
+/** `HTTP 503`, `timed-out`: nothing that the other side could word. */
 function reasonOf(error: unknown): string {
-  const { response, cause, code, name } = error as {
-    response?: { status?: unknown };
-    cause?: { code?: unknown };
-    code?: unknown;
-    name?: unknown;
-  };
-  if (typeof response?.status === 'number') return `HTTP ${response.status}`;
-  for (const word of [cause?.code, code, name]) {
-    if (typeof word === 'string' && /^\w{1,60}$/.test(word)) return word;
+  const { response, reason, name } = error as Readonly<Record<string, unknown>>;
+  const { status } = (response ?? {}) as { status?: unknown };
+  if (typeof status === 'number') return `HTTP ${status}`;
+  for (const word of [reason, name]) {
+    if (typeof word === 'string' && /^[\w-]{1,60}$/.test(word)) return word;
   }
   return 'unknown';
 }

@@ -46,11 +46,13 @@ export async function openRelyingParty(
         const chunks: Buffer[] = [];
         req.on('data', (chunk: Buffer) => chunks.push(chunk));
         req.on('end', () => {
-          void receive(req.method, req.url, req.headers['content-type'], Buffer.concat(chunks));
-          if (party.answer === 'hang') return;
-          // Nothing is to be followed.
-          res.writeHead(party.answer, { location: '/elsewhere', 'cache-control': 'no-store' });
-          res.end();
+          const type = req.headers['content-type'];
+          void receive(req.method, req.url, type, Buffer.concat(chunks)).then(() => {
+            if (party.answer === 'hang') return;
+            // Nothing is to be followed.
+            res.writeHead(party.answer, { location: '/elsewhere', 'cache-control': 'no-store' });
+            res.end();
+          });
         });
       });
       http = opened;

@@ -4,14 +4,14 @@
  * Promises: a bearer value is stored as its SHA-256 only; a single-use artifact is spent by one
  * conditional UPDATE; what belongs to a disabled owner, or is older than the owner's security
  * epoch, is not found, whoever wrote it and whenever; and no session is ended without its clients
- * being told (`logout-notices.ts`).
+ * being told (`notices/store.ts`).
  */
 import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
-import { type LogoutNotice, logoutNotices } from './logout-notices.js';
+import { type LogoutNotice, logoutNotices } from './notices/store.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
 import {
@@ -28,7 +28,7 @@ export {
   NOTICE_TRIES,
   parseLogoutNotice,
   SEND_NOTICE as sendNoticeTask,
-} from './logout-notices.js';
+} from './notices/store.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
 

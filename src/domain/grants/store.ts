@@ -6,7 +6,7 @@ import { Prisma } from '../../generated/prisma/client.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import type { ArtifactKind, Payload } from './kinds.js';
-import { SIDS, tellClients } from './logout-notices.js';
+import { SIDS, tellClients } from './notices/store.js';
 
 export type ArtifactRow = {
   readonly kind: ArtifactKind;

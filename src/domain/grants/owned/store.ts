@@ -3,7 +3,7 @@
  * or the next request would not honour: the same epochs and expiries decide.
  */
 import type { Db } from '../../../platform/postgres.js';
-import { logoutNotices, SIDS, tellClients } from '../logout-notices.js';
+import { logoutNotices, SIDS, tellClients } from '../notices/store.js';
 
 /** A browser that is signed in. */
 export type OpenSession = {

@@ -4,8 +4,8 @@
  * way to end one and to forget that, no notice of an end that was undone, and of several that end
  * the same session at once only the one that did it tells. A session that expires is not told of.
  */
-import { Prisma } from '../../generated/prisma/client.js';
-import type { Db } from '../../platform/postgres.js';
+import { Prisma } from '../../../generated/prisma/client.js';
+import type { Db } from '../../../platform/postgres.js';
 
 /** One client to be told that one session of an account with it is over. */
 export type LogoutNotice = {

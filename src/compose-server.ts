@@ -28,6 +28,7 @@ import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createDeliverLogout } from './oidc/logout-notices.js';
 import { createHostPages } from './oidc/pages.js';
+import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -59,6 +60,9 @@ export async function composeServer(
     cookieKeys: config.cookieKeys,
     grants: domain.grants,
     identity: domain.identity,
+    access: domain.access,
+    claims: domain.claims,
+    pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
     directory,
     outgoing,
     pages: createHostPages(hostPages),

@@ -39,7 +39,7 @@ beforeAll(async () => {
   blog = await openRelyingParty(server, 'linden-blog', {
     args: ['--id-token-alg', 'RS256'],
     algorithm: 'RS256',
-    metadata: { backchannel_logout_session_required: false },
+    metadata: { backchannel_logout_session_required: false, subject_type: 'pairwise' },
   });
 });
 afterAll(async () => {
@@ -120,6 +120,7 @@ describe('a log-out', () => {
     const atShop = await signIn(owner, shop);
     const atBlog = await signIn(owner, blog);
     expect(atShop.sid).not.toBe(atBlog.sid);
+    expect(atShop.sub).not.toBe(atBlog.sub);
     await signOut(owner, { id_token_hint: atShop.idToken });
     await settled();
     for (const [party, { sid, sub }] of [

@@ -29,6 +29,7 @@ import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
+import { createDeliverLogout } from './oidc/logout-notices.js';
 import { createHostPages } from './oidc/pages.js';
 import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
@@ -132,7 +133,8 @@ export async function composeServer(
   const interactions = createInteractions(host, directory);
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
-  const post = composePost(config, core, log);
+  const deliverLogout = createDeliverLogout(host);
+  const post = composePost(config, core, { log, metrics, deliverLogout });
   // One way of doing each of these, on the pages and through the API.
   const ownAccount = composeOwnAccount(config, core, {
     letters: limits.letterRequests,

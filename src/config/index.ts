@@ -273,7 +273,12 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),
-    outboundAllow: read.parsed('LATCHKEY_OUTBOUND_ALLOW', parseOutboundAllow, []),
+    outboundAllow: read.parsed(
+      'LATCHKEY_OUTBOUND_ALLOW',
+      parseOutboundAllow,
+      // The demo's storefront hears of log-outs on this machine.
+      seed === 'demo' && !production ? ['localhost'] : [],
+    ),
     rateLimits: rateLimits === 'on',
     botChallenge,
     workers: read.integer('LATCHKEY_WORKERS', { min: 1, max: 64 }, 1),

@@ -114,7 +114,7 @@ export const settings: readonly Setting[] = [
     name: 'LATCHKEY_OUTBOUND_ALLOW',
     fallback: 'none',
     meaning:
-      'Hosts, addresses or CIDRs, comma-separated, that the server may call besides public https, over http as well: where clients’ `jwks_uri` and other registered addresses lie in a private network. Anything else is called over https at a public address only, and the address is judged before it is connected to.',
+      'Hosts, addresses or CIDRs, comma-separated, that the server may call besides public https, over http as well: where clients’ `jwks_uri` and other registered addresses lie in a private network. Anything else is called over https at a public address only, and the address is judged before it is connected to. With the demo seed it is `localhost` unless set: the demo’s storefront hears of log-outs there.',
   },
   {
     name: 'LATCHKEY_WORKERS',

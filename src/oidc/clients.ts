@@ -30,6 +30,7 @@ const GRANTS_OF_HOST = new Set([
 /** Registration → the metadata names of RFC 7591. */
 function toMetadata({ client }: ClientFacts): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
+  const metadata = client.metadata as Registered;
   return {
     client_id: client.id,
     client_name: client.name,
@@ -44,7 +45,10 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
     ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
-    ...(client.metadata as Registered),
+    ...metadata,
+    // To the host this says no more than "put `sid` into tokens". A client that does not insist is
+    // told all the same which session has ended, so that it need not end all that somebody has.
+    ...(metadata.backchannel_logout_uri ? { backchannel_logout_session_required: true } : {}),
     ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(client.clientUri ? { client_uri: client.clientUri } : {}),
     ...(client.policyUri ? { policy_uri: client.policyUri } : {}),

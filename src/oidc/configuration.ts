@@ -143,6 +143,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },
     extraTokenClaims: (ctx, token) => describeLogin(ctx, token, parts),
     features: {
+      // Sent from the queue, not by the host: see `logout-notices.ts`.
+      backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },

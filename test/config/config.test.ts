@@ -240,6 +240,11 @@ describe('a database of its own', () => {
 describe('production', () => {
   it('starts on a full configuration', () => {
     expect(loadConfig(production())).toMatchObject({ production: true, seed: 'none' });
+    // Only the demo's shop may be called on this machine, and only where nobody set something else.
+    expect(loadConfig(production()).outboundAllow).toEqual([]);
+    expect(loadConfig({}).outboundAllow).toEqual(['localhost']);
+    expect(loadConfig({ LATCHKEY_SEED: 'none' }).outboundAllow).toEqual([]);
+    expect(loadConfig({ LATCHKEY_OUTBOUND_ALLOW: '10.1.0.1' }).outboundAllow).toEqual(['10.1.0.1']);
   });
 
   const refused: readonly (readonly [why: string, change: Environment, fault: RegExp])[] = [

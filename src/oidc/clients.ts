@@ -9,6 +9,7 @@ import { type ClientMetadata as Registered, secretMatches } from '../domain/clie
 import type { Clock } from '../kernel/clock.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
+import { profileMetadata } from './profile-metadata.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
 
@@ -34,8 +35,8 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
     id_token_signed_response_alg: client.idTokenAlg as 'ES256',
     ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
-    dpop_bound_access_tokens: client.dpopBoundAccessTokens,
     ...(client.metadata as Registered),
+    ...profileMetadata(client),
     ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(client.clientUri ? { client_uri: client.clientUri } : {}),
     ...(client.policyUri ? { policy_uri: client.policyUri } : {}),

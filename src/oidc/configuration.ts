@@ -1,19 +1,20 @@
 /**
- * oidc-provider's configuration. Protocol choices are code, not switches: PKCE with S256 for
- * everybody, the code flow only, rotation always, opaque tokens unless a resource server asks
- * for JWTs (RFC 9700, OAuth 2.1).
+ * oidc-provider's configuration. Protocol choices are code, not switches: PKCE with S256, the
+ * code flow only, rotation, opaque tokens unless a resource server asks for JWTs (RFC 9700,
+ * OAuth 2.1). Where a client's profile says otherwise, `profiles.ts` does.
  */
 import { hkdfSync } from 'node:crypto';
-import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { identityScopes } from '../domain/access/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
-import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
+import { clientSigningAlgs, DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, createFindAccount } from './claims.js';
+import { refuseLooseAssertions, refuseLooseRequests } from './client-jwts.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
@@ -25,6 +26,7 @@ import {
   loadExistingGrant,
   OFFLINE_PARAM,
 } from './policy.js';
+import { pkceRequired, refuseUnboundToken, requireNonce, rotateRefreshToken } from './profiles.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
 import { REACHABLE } from './step-up.js';
 
@@ -49,9 +51,8 @@ export type ConfigurationParts = {
   readonly pages: HostPages;
 };
 
-const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
 /** How a DPoP proof may be signed. */
-export const PROOF_SIGNATURES = SIGNATURES;
+export const PROOF_SIGNATURES = clientSigningAlgs;
 
 export function createConfiguration(parts: ConfigurationParts): Configuration {
   const { directory, pages } = parts;
@@ -75,6 +76,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     clientBasedCORS: mayReadAcrossOrigins,
     clientDefaults: {
       id_token_signed_response_alg: DEFAULT_SIGNING_ALG,
+      introspection_signed_response_alg: DEFAULT_SIGNING_ALG,
+      authorization_signed_response_alg: DEFAULT_SIGNING_ALG,
       response_types: [],
       grant_types: [],
     },
@@ -92,8 +95,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     discovery: { ui_locales_supported: [...LANGUAGES] },
     enabledJWA: {
-      clientAuthSigningAlgValues: [...SIGNATURES],
+      clientAuthSigningAlgValues: [...clientSigningAlgs],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],
+      requestObjectSigningAlgValues: [...clientSigningAlgs],
       authorizationSigningAlgValues: [...signingAlgs],
       idTokenSigningAlgValues: [...signingAlgs],
       introspectionSigningAlgValues: [...signingAlgs],
@@ -108,9 +112,14 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       dPoP: {
         enabled: true,
         nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
+        requireNonce,
       },
       introspection: { enabled: true, allowedPolicy: mayIntrospect },
+      jwtIntrospection: { enabled: true },
+      jwtResponseModes: { enabled: true },
+      jwtUserinfo: { enabled: true },
       pushedAuthorizationRequests: { enabled: true },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseLooseRequests },
       resourceIndicators: {
         enabled: true,
         defaultResource,
@@ -133,10 +142,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     jwks: { keys: parts.signingKeys },
     loadExistingGrant,
-    pkce: { required: () => true },
+    pkce: { required: pkceRequired },
     renderError: pages.error,
     responseTypes: ['code'],
-    rotateRefreshToken: true,
+    rotateRefreshToken,
     routes,
     scopes: [...identityScopes],
     ttl: lifetimes as NonNullable<Configuration['ttl']>,
@@ -153,30 +162,11 @@ function mayReadAcrossOrigins(_ctx: unknown, origin: string, client: HostClient)
  * 2.2.1), an opaque one through introspection, so that an API can ask for more (RFC 9470).
  */
 function describeLogin(ctx: KoaContextWithOIDC, token: object) {
+  refuseUnboundToken(ctx, token);
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
   const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
   const source = RefreshToken ?? AuthorizationCode;
   if (!source) return undefined;
   const { authTime, acr, amr } = source;
   return { auth_time: authTime, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) };
-}
-
-/**
- * Client assertions: only for this issuer, only for five minutes, and no key the sender brought
- * along (RFC 7523, RFC 9700 section 2.5, OWASP ASVS 9.1.3).
- */
-function refuseLooseAssertions(
-  ctx: KoaContextWithOIDC,
-  claims: Record<string, unknown>,
-  header: Record<string, unknown>,
-): void {
-  if (claims.aud !== ctx.oidc.issuer) {
-    throw new errors.InvalidClientAuth('the assertion must be for the issuer and nobody else');
-  }
-  if (typeof claims.exp !== 'number' || claims.exp > Date.now() / 1000 + 300 + 15) {
-    throw new errors.InvalidClientAuth('the assertion must expire within five minutes');
-  }
-  if (['jku', 'jwk', 'x5u', 'x5c'].some((name) => name in header)) {
-    throw new errors.InvalidClientAuth('the assertion must not bring its own key');
-  }
 }

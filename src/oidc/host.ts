@@ -12,6 +12,7 @@ import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
+import { teachResponseModes } from './response-modes.js';
 
 export type HostEvents = {
   onServerError(error: unknown): void;
@@ -117,6 +118,7 @@ export async function createHost(
         requestContext: ctx,
       });
     });
+    teachResponseModes(made);
     teachClients(made, parts.directory, parts.clock);
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.

@@ -48,6 +48,7 @@ import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
+import { createCheckPosture } from './flows/posture/index.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
@@ -192,6 +193,15 @@ export function composeCore(
     ensureSigningKeys: createEnsureSigningKeys(given),
     ensureAccountClient: createEnsureAccountClient(given),
     rotateSigningKeys: createRotateSigningKeys(given),
+    checkPosture: createCheckPosture({
+      domain,
+      clock,
+      settings: {
+        ...config,
+        redis: config.redisUrl !== undefined,
+        passwordMinLength: minLength,
+      },
+    }),
     seedDemo: createSeedDemo({
       flows: given,
       createAccount,

@@ -11,6 +11,7 @@ import type { IssueClientSecret } from '../flows/issue-client-secret.js';
 import type { LogInPageSwitch } from '../flows/log-in-page-switch.js';
 import type { ResetSecondFactor } from '../flows/lost-factor/reset.js';
 import type { StopReset } from '../flows/lost-factor/stop.js';
+import type { CheckPosture } from '../flows/posture/index.js';
 import type { RegisterClient } from '../flows/register-client.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
 import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
@@ -37,5 +38,6 @@ export type CliCore = {
     readonly createResourceServer: CreateResourceServer;
     readonly changeScopeDemand: ChangeScopeDemand;
     readonly rotateSigningKeys: RotateSigningKeys;
+    readonly checkPosture: CheckPosture;
   };
 };

@@ -3,13 +3,13 @@ import { randomUUID } from 'node:crypto';
 import { SignJWT, UnsecuredJWT } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { type Operator, openOperator } from '../support/operator.js';
 import {
   encode,
   type Fields,
   PROOF,
   post,
   redemption,
-  register,
   requestFields,
   walk,
 } from '../support/protocol.js';
@@ -32,6 +32,7 @@ const CALLBACK = 'http://localhost:4000/callback';
 const PUBLIC = ['--auth', 'none', '--first-party', '--redirect-uri', CALLBACK];
 
 let server: TestServer;
+let operator: Operator;
 let signer: Signer;
 let stranger: Signer;
 
@@ -39,18 +40,22 @@ beforeAll(async () => {
   server = await startServer({
     env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
   });
+  operator = openOperator(server);
   [signer, stranger] = [await newSigner(), await newSigner()];
-  await register(server, 'signing-shop', [
+  await operator.register('signing-shop', [
     ...[...PUBLIC, '--scope', 'openid email'],
     ...signing({ signer, metadata: { request_object_signing_alg: 'ES256' } }),
   ]);
-  await register(server, 'strict-shop', [
+  await operator.register('strict-shop', [
     ...[...PUBLIC, '--scope', 'openid'],
     ...signing({ signer, metadata: { require_signed_request_object: true } }),
   ]);
-  await register(server, 'keyed-shop', [...PUBLIC, '--scope', 'openid', ...signing({ signer })]);
+  await operator.register('keyed-shop', [...PUBLIC, '--scope', 'openid', ...signing({ signer })]);
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await operator.close();
+  await server.stop();
+});
 
 /** The claims of a sound request object, with changes. */
 const claimsOf = (clientId: string, changes: Record<string, unknown> = {}) => ({
@@ -88,7 +93,7 @@ describe('every algorithm that discovery lists', () => {
     for (const alg of algs ?? []) {
       const signs = await newSigner(alg);
       const id = `signs-${alg.toLowerCase()}`;
-      await register(server, id, [
+      await operator.register(id, [
         ...[...PUBLIC, '--scope', 'openid'],
         ...signing({ signer: signs, metadata: { request_object_signing_alg: alg } }),
       ]);

@@ -27,6 +27,7 @@ import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
+import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -56,6 +57,9 @@ export async function composeServer(
     cookieKeys: config.cookieKeys,
     grants: domain.grants,
     identity: domain.identity,
+    access: domain.access,
+    claims: domain.claims,
+    pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
     directory,
     pages: createHostPages(hostPages),
     keys: domain.keys,

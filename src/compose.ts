@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
 import { createAudit } from './domain/audit/index.js';
+import { createClaimMappings } from './domain/claims/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
@@ -43,11 +44,13 @@ import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createEnsurePairwiseSecret } from './flows/ensure-pairwise-secret.js';
 import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
 import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
+import { createMapClaim, createUnmapClaim } from './flows/map-claim.js';
 import { createCheckPosture } from './flows/posture/index.js';
 import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
@@ -117,6 +120,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createBrands({ db, colours, readMarkup }),
     },
     access: createAccess({ db }),
+    claims: createClaimMappings({ db }),
     grants: createGrants({ db, keyring }),
     keys: createKeys({ db, clock, keyring }),
     audit: createAudit({ db, clock }),
@@ -157,6 +161,7 @@ export function composeCore(
   const domain = buildDomain(postgres.db, parts);
   const transact: Transact = (work) => postgres.transaction((tx) => work(buildDomain(tx, parts)));
   const given: FlowParts = { domain, transact };
+  const milestones = openMilestones({ db: postgres.db, url: config.databaseUrl });
   const createAccount = createCreateAccount(given);
   const registerClient = createRegisterClient(given);
   const brandClient = createBrandClient(given);
@@ -181,6 +186,8 @@ export function composeCore(
     authorizeAdministrator: createAuthorizeAdministrator(given),
     createAccount,
     registerClient,
+    mapClaim: createMapClaim(given),
+    unmapClaim: createUnmapClaim(given),
     configureClient: createConfigureClient(given),
     brandClient,
     recordTokenReuse: createRecordTokenReuse(given),
@@ -202,12 +209,17 @@ export function composeCore(
         passwordMinLength: minLength,
       },
     }),
+    ensurePairwiseSecret: createEnsurePairwiseSecret({
+      milestones,
+      seal: (text) => keyring.seal('milestone', text, 'pairwise-secret'),
+      open: (box) => keyring.open('milestone', box, 'pairwise-secret').toString('utf8'),
+    }),
     seedDemo: createSeedDemo({
       flows: given,
       createAccount,
       registerClient,
       brandClient,
-      milestones: openMilestones({ db: postgres.db, url: config.databaseUrl }),
+      milestones,
       seal: (text) => keyring.seal('milestone', text, 'demo-seed'),
       open: (box) => keyring.open('milestone', box, 'demo-seed').toString('utf8'),
     }),

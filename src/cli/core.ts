@@ -11,6 +11,7 @@ import type { IssueClientSecret } from '../flows/issue-client-secret.js';
 import type { LogInPageSwitch } from '../flows/log-in-page-switch.js';
 import type { ResetSecondFactor } from '../flows/lost-factor/reset.js';
 import type { StopReset } from '../flows/lost-factor/stop.js';
+import type { MapClaim, UnmapClaim } from '../flows/map-claim.js';
 import type { CheckPosture } from '../flows/posture/index.js';
 import type { RegisterClient } from '../flows/register-client.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
@@ -30,6 +31,8 @@ export type CliCore = {
     readonly resetSecondFactor: ResetSecondFactor;
     readonly stopReset: StopReset;
     readonly registerClient: RegisterClient;
+    readonly mapClaim: MapClaim;
+    readonly unmapClaim: UnmapClaim;
     readonly configureClient: ConfigureClient;
     readonly allowSignUp: LogInPageSwitch;
     readonly allowEmailCode: LogInPageSwitch;

@@ -2,6 +2,7 @@
  * The command line. One table of commands; each parses its own arguments, calls one flow or one
  * read, and presents the outcome for people or, with `--json`, for scripts.
  */
+import { claimCommands } from './claims.js';
 import { brandCommand } from './client-brand.js';
 import { grantCommand } from './client-grant.js';
 import { switchCommands } from './client-switches.js';
@@ -29,6 +30,7 @@ const commands: readonly Command[] = [
   ...switchCommands,
   grantCommand,
   ...resourceServerCommands,
+  ...claimCommands,
   ...keyCommands,
   postureCommand,
 ];

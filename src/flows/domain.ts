@@ -1,6 +1,7 @@
 /** What flows are given: every island, and the way to bind them all to one transaction. */
 import type { Access } from '../domain/access/index.js';
 import type { Audit } from '../domain/audit/index.js';
+import type { ClaimMappings } from '../domain/claims/index.js';
 import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
@@ -35,6 +36,7 @@ export type Domain = {
   readonly risk: Risk;
   readonly clients: Clients & Brands;
   readonly access: Access;
+  readonly claims: ClaimMappings;
   readonly grants: Grants;
   readonly keys: Keys;
   readonly audit: Audit;

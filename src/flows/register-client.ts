@@ -29,11 +29,13 @@ function needsSecret(client: ClientDraft): boolean {
 
 export function createRegisterClient({ transact }: FlowParts): RegisterClient {
   return (input) =>
-    transact(async ({ clients, access, audit }) => {
+    transact(async ({ clients, access, claims, audit }) => {
       const { client } = input;
       const faults = clients.faultsOf(client);
+      const own = await claims.listMappings();
+      const personal = new Set<string>([...identityScopes, ...own.map(({ scope }) => scope)]);
       for (const scope of client.identityScopes ?? []) {
-        if (!identityScopes.some((known) => known === scope)) {
+        if (!personal.has(scope)) {
           faults.push(`${scope} is not an OpenID scope`);
         }
       }

@@ -5,7 +5,8 @@
  */
 import { hkdfSync } from 'node:crypto';
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
-import { identityScopes } from '../domain/access/index.js';
+import { type Access, identityScopes } from '../domain/access/index.js';
+import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
@@ -13,13 +14,14 @@ import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { clientSigningAlgs, DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
-import { claimsByScope, createFindAccount } from './claims.js';
+import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { refuseLooseAssertions, refuseLooseRequests } from './client-jwts.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
 import type { HostPages } from './pages.js';
+import { type PairwiseSubject, sectorOf } from './pairwise.js';
 import {
   createInteractionPolicy,
   finishRequestChecks,
@@ -47,6 +49,10 @@ export type ConfigurationParts = {
   readonly signingKeys: readonly PrivateJwk[];
   readonly grants: Grants;
   readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
+  readonly access: Pick<Access, 'listRoles'>;
+  /** The shop's own claims. */
+  readonly mappings: readonly ClaimMapping[];
+  readonly pairwiseSubject: PairwiseSubject;
   readonly directory: Directory;
   readonly pages: HostPages;
 };
@@ -71,7 +77,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     adapter: createAdapterFactory(parts.grants, clientAdapter(directory)),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
-    claims: claimsByScope as unknown as NonNullable<Configuration['claims']>,
+    claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
     clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
     clientBasedCORS: mayReadAcrossOrigins,
     clientDefaults: {
@@ -104,7 +110,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       userinfoSigningAlgValues: [...signingAlgs],
     },
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },
-    extraTokenClaims: describeLogin,
+    extraTokenClaims: (ctx, token) => describeLogin(ctx, token, parts),
     features: {
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
@@ -134,7 +140,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       userinfo: { enabled: true },
     },
-    findAccount: createFindAccount(parts.identity),
+    findAccount: createFindAccount(parts.identity, parts.access, parts.mappings),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {
       policy: createInteractionPolicy(directory),
@@ -142,12 +148,15 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     jwks: { keys: parts.signingKeys },
     loadExistingGrant,
+    pairwiseIdentifier: (_ctx, accountId, client) =>
+      parts.pairwiseSubject(sectorOf(client), accountId),
     pkce: { required: pkceRequired },
     renderError: pages.error,
     responseTypes: ['code'],
     rotateRefreshToken,
     routes,
-    scopes: [...identityScopes],
+    scopes: [...new Set([...identityScopes, ...parts.mappings.map(({ scope }) => scope)])],
+    subjectTypes: ['public', 'pairwise'],
     ttl: lifetimes as NonNullable<Configuration['ttl']>,
   };
 }
@@ -161,12 +170,23 @@ function mayReadAcrossOrigins(_ctx: unknown, origin: string, client: HostClient)
  * An access token says when and how its subject logged in: a JWT by itself (RFC 9068 section
  * 2.2.1), an opaque one through introspection, so that an API can ask for more (RFC 9470).
  */
-function describeLogin(ctx: KoaContextWithOIDC, token: object) {
+async function describeLogin(
+  ctx: KoaContextWithOIDC,
+  token: object,
+  parts: Pick<ConfigurationParts, 'access' | 'mappings'>,
+) {
   refuseUnboundToken(ctx, token);
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
   const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
   const source = RefreshToken ?? AuthorizationCode;
   if (!source) return undefined;
   const { authTime, acr, amr } = source;
-  return { auth_time: authTime, ...(acr ? { acr } : {}), ...(amr ? { amr } : {}) };
+  const { accountId, scopes } = source;
+  const own = accountId ? await claimsForApis(ctx, accountId, scopes, parts) : {};
+  return {
+    ...own,
+    auth_time: authTime,
+    ...(acr ? { acr } : {}),
+    ...(amr ? { amr } : {}),
+  };
 }

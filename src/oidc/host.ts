@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import mount from 'koa-mount';
 import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import type { ClaimMapping, ClaimMappings } from '../domain/claims/index.js';
 import type { Keys } from '../domain/keys/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { teachClients } from './clients.js';
@@ -35,6 +36,9 @@ export type Host = {
   close(): void;
 };
 
+/** What is built into a provider. */
+const rebuilding = new Set(['signing_keys', 'claim_mappings']);
+
 type Handler = Host['handle'];
 
 // setTimeout's limit is 24.8 days; looking once a day costs nothing.
@@ -46,7 +50,8 @@ const PROOF_SKEW_SECONDS = 300;
 
 /** Builds the first provider; throws if there are no usable signing keys. */
 export async function createHost(
-  parts: Omit<ConfigurationParts, 'signingKeys'> & {
+  parts: Omit<ConfigurationParts, 'signingKeys' | 'mappings'> & {
+    claims: Pick<ClaimMappings, 'listMappings'>;
     keys: Pick<Keys, 'loadSigningSet'>;
     changes: ChangeSource;
     clock: Clock;
@@ -62,12 +67,13 @@ export async function createHost(
   let again = false;
 
   const load = async () => {
+    const mappings = await parts.claims.listMappings();
     const { keys, nextChange } = await parts.keys.loadSigningSet();
     const order = createHash('sha256')
-      .update(keys.map((key) => key.kid).join(' '))
+      .update(JSON.stringify([keys.map((key) => key.kid), mappings]))
       .digest('hex');
     if (order !== fingerprint) {
-      provider = build(keys);
+      provider = build(keys, mappings);
       mounted = mount('/', provider) as unknown as Handler;
       fingerprint = order;
     }
@@ -102,8 +108,14 @@ export async function createHost(
     return loading;
   };
 
-  const build = (signingKeys: ConfigurationParts['signingKeys']): Provider => {
-    const made = new Provider(parts.issuer, createConfiguration({ ...parts, signingKeys }));
+  const build = (
+    signingKeys: ConfigurationParts['signingKeys'],
+    mappings: readonly ClaimMapping[],
+  ): Provider => {
+    const made = new Provider(
+      parts.issuer,
+      createConfiguration({ ...parts, signingKeys, mappings }),
+    );
     // What stands in the forwarding headers was written by our own front middleware.
     made.proxy = true;
     made.on('server_error', (_ctx, error) => parts.events.onServerError(error));
@@ -132,7 +144,7 @@ export async function createHost(
 
   await load();
   parts.changes.subscribe((change) => {
-    if (change === 'everything' || change.table === 'signing_keys') void reload();
+    if (change === 'everything' || rebuilding.has(change.table)) void reload();
   });
 
   return {

@@ -14,7 +14,7 @@ import { serveAssets } from '../../src/http/assets.js';
 import { isLanguage } from '../../src/kernel/language.js';
 import { catalogueOf } from '../../src/words/catalogue.js';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
-import { inspectPage } from '../support/inspect.js';
+import { inspectWords } from '../support/inspect.js';
 import { pageNonce, pageStateIn, pageStates } from '../support/page-states.js';
 
 /** Where to leave pictures of the pages, for whoever wants to look at them. */
@@ -108,7 +108,7 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
             expect(foreign).toEqual([]);
           }
           const picture = (file: string) => join(pictures ?? '', `${language}-${file}`);
-          await inspectPage(page, name, pictures === undefined ? undefined : picture);
+          await inspectWords(page, name, pictures === undefined ? undefined : picture);
           expect(complaints).toEqual([]);
         } finally {
           await context.close();

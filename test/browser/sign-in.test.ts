@@ -1,21 +1,14 @@
-/** Signing in with more than a password, as people meet it: real servers, real pages, a browser. */
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Authenticator, authenticator } from '../support/authenticator.js';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
 import { type Example, startExample } from '../support/examples.js';
+import { inspectPage } from '../support/inspect.js';
 import { freePort, startServer, type TestServer } from '../support/server.js';
 
-const axeSource = readFileSync(
-  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
-  'utf8',
-);
 /** Where to leave pictures of the pages, for whoever wants to look at them. */
 const pictures = process.env.STEP_PICTURES;
 
@@ -538,29 +531,6 @@ describe.skipIf(!hasBrowser())('signing in', () => {
     });
   }, 180_000);
 
-  /** Looks at the page as it is, in every setting people have. */
-  async function inspect(page: Page, name: string): Promise<void> {
-    await page.evaluate(axeSource);
-    for (const colorScheme of ['light', 'dark'] as const) {
-      // Colours that fade from one scheme to the other are neither.
-      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-      for (const width of [360, 1280]) {
-        await page.setViewportSize({ width, height: 800 });
-        const { violations, passes } = await page.evaluate(() =>
-          (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-        );
-        expect(passes.length).toBeGreaterThan(10);
-        const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
-        expect({ name, width, colorScheme, found }).toEqual({
-          ...{ name, width, colorScheme },
-          found: [],
-        });
-        const wide = await page.locator('html').evaluate((html) => html.scrollWidth);
-        expect(wide).toBeLessThanOrEqual(width);
-        if (!pictures) continue;
-        const path = join(pictures, `${name}-${width}-${colorScheme}.png`);
-        await page.screenshot({ path, fullPage: true });
-      }
-    }
-  }
+  const inspect = (page: Page, name: string) =>
+    inspectPage(page, name, pictures === undefined ? undefined : (file) => join(pictures, file));
 });

@@ -1,18 +1,10 @@
-/** What the product is for, as people live it: two example processes, a browser, a command. */
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
 import { Client as Postgres } from 'pg';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
 import { type Example, startExample } from '../support/examples.js';
+import { axeComplaints } from '../support/inspect.js';
 import { freePort, startServer, type TestServer } from '../support/server.js';
-
-const axeSource = readFileSync(
-  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
-  'utf8',
-);
 
 let server: TestServer;
 let api: Example;
@@ -251,12 +243,7 @@ describe.skipIf(!hasBrowser())('a shopper at Alder & Oak', () => {
   }, 60_000);
 
   async function expectAccessible(page: Page): Promise<void> {
-    await page.evaluate(axeSource);
-    const { violations, passes } = await page.evaluate(() =>
-      (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-    );
-    expect(passes.length).toBeGreaterThan(10);
-    expect(violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`)).toEqual([]);
+    expect(await axeComplaints(page)).toEqual([]);
   }
 
   /** Makes every access token as old as one that was left lying for an hour. */

@@ -1,6 +1,7 @@
 /** The posture check finds what weakens an installation, and nothing that does not. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Finding } from '../../src/flows/posture/index.js';
+import { runCommand } from '../../src/cli/index.js';
+import { createCheckPosture, type Finding } from '../../src/flows/posture/index.js';
 import { type CommandLine, openCommandLine } from '../support/command-line.js';
 import { fileOf, newSigner } from '../support/signers.js';
 
@@ -90,21 +91,30 @@ describe('the posture check', () => {
     expect(strict.code).toBe(1);
     expect(strict.lines.at(-1)).toMatch(/^Warnings: \d+, notes: \d+$/);
     expect((await shell.run('posture', 'everything')).code).toBe(2);
-    const sound = await openCommandLine({
-      NODE_ENV: 'production',
-      LATCHKEY_ISSUER: 'https://id.shop.example',
-      SMTP_URL: 'smtps://mail.shop.example',
-      LATCHKEY_MAIL_FROM: 'no-reply@shop.example',
+
+    // A sound installation: production settings, no client that anybody could use.
+    const { core } = shell;
+    await core.postgres.db.client.updateMany({ data: { status: 'disabled' } });
+    const checkPosture = createCheckPosture({
+      domain: core.domain,
+      clock: core.clock,
+      settings: {
+        ...{ production: true, issuer: 'https://id.shop.example', redis: false, seed: 'none' },
+        ...{ rateLimits: true, botChallenge: 'adaptive', passwordMinLength: 12 },
+        factorResetHours: 24,
+      },
     });
-    try {
-      const { db } = sound.core.postgres;
-      await db.client.updateMany({ data: { status: 'disabled' } });
-      expect(await sound.run('posture', '--strict')).toMatchObject({
-        code: 0,
-        lines: [expect.any(String), expect.stringContaining('no-redis'), 'Warnings: 0, notes: 1'],
-      });
-    } finally {
-      await sound.close();
-    }
+    const lines: string[] = [];
+    const code = await runCommand(['posture', '--strict'], {
+      say: (line) => lines.push(line),
+      complain: (line) => lines.push(line),
+      start: async () => 9,
+      migrate: async () => [],
+      withCore: (work) => work({ ...core, flows: { ...core.flows, checkPosture } }),
+    });
+    expect({ code, lines }).toEqual({
+      code: 0,
+      lines: [expect.any(String), expect.stringContaining('no-redis'), 'Warnings: 0, notes: 1'],
+    });
   });
 });

@@ -1,7 +1,7 @@
 /** Looks at a page as it is, in every setting people have. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { AxeResults } from 'axe-core';
+import type { AxeResults, RunOptions } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 
@@ -10,29 +10,79 @@ const axeSource = readFileSync(
   'utf8',
 );
 
-/** @param picture where to leave a picture of that name, if anywhere */
+/** What axe looks at by default and a colour scheme can change. */
+const COLOUR_RULES = ['color-contrast', 'link-in-text-block'];
+
+/**
+ * What axe complains about on the page, a line each.
+ *
+ * @param what everything, or only what another colour scheme can change: the rest of a page is
+ *   the same in both, and looking at it twice is half of the time that all this takes
+ */
+export async function axeComplaints(
+  page: Page,
+  what: 'everything' | 'colours' = 'everything',
+  more: RunOptions = {},
+): Promise<string[]> {
+  await page.evaluate(axeSource);
+  const options: RunOptions =
+    what === 'colours' ? { runOnly: { type: 'rule', values: COLOUR_RULES } } : more;
+  const { violations, passes } = await page.evaluate(
+    (given) =>
+      (globalThis as unknown as { axe: { run(o: object): Promise<AxeResults> } }).axe.run(given),
+    options as object,
+  );
+  // A page that axe found nothing on to look at was not looked at.
+  expect(passes.length).toBeGreaterThan(what === 'everything' ? 8 : 0);
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+}
+
+/**
+ * Expects a page that axe finds nothing on and that does not scroll sideways, on a phone and on a
+ * large screen, light and dark.
+ *
+ * @param picture where to leave a picture of that name, if anywhere
+ */
 export async function inspectPage(
   page: Page,
   name: string,
   picture?: (file: string) => string,
 ): Promise<void> {
-  await page.evaluate(axeSource);
   for (const colorScheme of ['light', 'dark'] as const) {
     // Colours that fade from one scheme to the other are neither.
     await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
     for (const width of [360, 1280]) {
       await page.setViewportSize({ width, height: 800 });
-      const { violations, passes } = await page.evaluate(() =>
-        (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
-      );
-      expect(passes.length).toBeGreaterThan(10);
-      const found = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html}`);
+      const found = await axeComplaints(page, colorScheme === 'light' ? 'everything' : 'colours');
       expect({ name, width, colorScheme, found }).toEqual({ name, width, colorScheme, found: [] });
-      const wide = await page.locator('html').evaluate((html) => html.scrollWidth);
-      expect(wide).toBeLessThanOrEqual(width);
+      await expectNarrow(page, width);
       if (!picture) continue;
       const path = picture(`${name}-${width}-${colorScheme}.png`);
       await page.screenshot({ path, fullPage: true });
     }
   }
+}
+
+/**
+ * The same for a page whose English form was looked at in all settings: another language changes
+ * words and widths, not colours.
+ */
+export async function inspectWords(
+  page: Page,
+  name: string,
+  picture?: (file: string) => string,
+): Promise<void> {
+  for (const width of [1280, 360]) {
+    await page.setViewportSize({ width, height: 800 });
+    await expectNarrow(page, width);
+    if (picture) {
+      await page.screenshot({ path: picture(`${name}-${width}-light.png`), fullPage: true });
+    }
+  }
+  expect({ name, found: await axeComplaints(page) }).toEqual({ name, found: [] });
+}
+
+async function expectNarrow(page: Page, width: number): Promise<void> {
+  const wide = await page.locator('html').evaluate((html) => html.scrollWidth);
+  expect(wide).toBeLessThanOrEqual(width);
 }

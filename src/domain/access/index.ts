@@ -81,6 +81,9 @@ export function createAccess({ db }: { db: Db }) {
 
     rightsOf: (clientId: string): Promise<ClientRights> => store.rightsOf(clientId),
 
+    /** The roles of an account, by name. */
+    listRoles: (accountId: string): Promise<string[]> => store.listRoles(accountId),
+
     addRole: (accountId: string, role: string) => store.addRole(accountId, role),
   };
 }

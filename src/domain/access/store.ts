@@ -118,6 +118,14 @@ export function accessStore(db: Db) {
       };
     },
 
+    async listRoles(accountId: string): Promise<string[]> {
+      const rows = await db.accountRole.findMany({
+        where: { accountId },
+        orderBy: { role: 'asc' },
+      });
+      return rows.map(({ role }) => role);
+    },
+
     async addRole(accountId: string, role: string): Promise<void> {
       await db.accountRole.upsert({
         where: { accountId_role: { accountId, role } },

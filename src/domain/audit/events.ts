@@ -7,6 +7,8 @@ export const auditEvents = {
   account_created: 'An account was created.',
   account_disabled: 'An account was disabled; its sessions, grants and tokens ended.',
   account_enabled: 'A disabled account was enabled again.',
+  claim_mapped: 'A claim of the shop’s own was declared.',
+  claim_unmapped: 'A claim of the shop’s own was taken away.',
   client_configured: 'The protocol settings of a client were changed.',
   client_created: 'A client was registered.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',

@@ -4,11 +4,10 @@
  * carry what would change the words around it on somebody else's page.
  */
 import { isLanguage } from '../../kernel/language.js';
+import { type ProfileField, profileFields } from '../../kernel/profile-fields.js';
 import type { Profile } from './personal-data.js';
 
-/** By the names that settings and forms use; they are those of the claims where there is one. */
-export const profileFields = ['name', 'given_name', 'family_name', 'phone', 'locale'] as const;
-export type ProfileField = (typeof profileFields)[number];
+export { type ProfileField, profileFields } from '../../kernel/profile-fields.js';
 
 /** What was typed, by field. */
 export type ProfileInput = Partial<Readonly<Record<ProfileField, string>>>;

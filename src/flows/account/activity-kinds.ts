@@ -127,6 +127,8 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   registration_requested: 'left-out',
   registration_void: 'left-out',
   // The operators' own affairs.
+  claim_mapped: 'left-out',
+  claim_unmapped: 'left-out',
   client_configured: 'left-out',
   client_created: 'left-out',
   client_sign_up_changed: 'left-out',

@@ -15,11 +15,15 @@ export function responseModesOf(client: Client): string[] {
   return maySignResponses(client) ? [...RESPONSE_MODES] : [...PLAIN_MODES];
 }
 
+// What the host answers a response type with that does not exist here; without it, that would be
+// told as the mode's fault. Who asks for it by name is refused in `response-modes.ts`.
+const MODE_OF_TOKENS = 'fragment';
+
 /** Wins over what is registered singly. */
 export function profileMetadata(client: Client): Partial<ClientMetadata> {
   const modes = responseModesOf(client);
   return {
-    ...(modes.length > 0 ? { response_modes: modes } : {}),
+    ...(modes.length > 0 ? { response_modes: [...modes, MODE_OF_TOKENS] } : {}),
     dpop_bound_access_tokens: tokenBinding(client) === 'dpop',
     ...(isFapi(client) ? { require_pushed_authorization_requests: true } : {}),
   };

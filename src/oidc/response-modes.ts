@@ -3,6 +3,7 @@
  * that no client here may use, and it refuses a mode in exactly the mode it has refused.
  */
 import type Provider from 'oidc-provider';
+import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { factsOf } from './clients.js';
 import { RESPONSE_MODES, responseModesOf } from './profile-metadata.js';
 
@@ -19,4 +20,10 @@ export function teachResponseModes(provider: Provider): void {
     if (!client || !params || typeof mode !== 'string') return;
     if (!responseModesOf(factsOf(client).client).includes(mode)) params.response_mode = undefined;
   });
+}
+
+/** Nobody gets a response in a fragment by asking for one. */
+export function refuseFragments({ oidc }: KoaContextWithOIDC): void {
+  if (oidc.params?.response_mode !== 'fragment') return;
+  throw new errors.InvalidRequest('requested response_mode is not allowed');
 }

@@ -2,6 +2,7 @@
  * When somebody has to be asked something, and what an authorization may rest on: the
  * interaction policy, the grant behind a session, and offline access.
  */
+import { decodeJwt } from 'jose';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
@@ -156,7 +157,14 @@ export function finishRequestChecks(
   params.scope = [...scopes].join(' ');
 }
 
+/**
+ * The scopes as the client wrote them, which the host has taken `offline_access` out of by now.
+ * Where there is a request object only that counts (RFC 9101 section 6.3), whether it is in the
+ * address or was pushed: it has been checked, and whoever writes an address beside it has not.
+ */
 function rawScope(ctx: KoaContextWithOIDC): string[] {
-  const { scope } = ctx.method === 'POST' ? (ctx.oidc.body ?? {}) : ctx.query;
+  const outside = ctx.method === 'POST' ? (ctx.oidc.body ?? {}) : ctx.query;
+  const object = ctx.oidc.entities.PushedAuthorizationRequest?.request ?? outside.request;
+  const { scope } = typeof object === 'string' ? decodeJwt(object) : outside;
   return typeof scope === 'string' ? scope.split(' ') : [];
 }

@@ -50,6 +50,10 @@ beforeAll(async () => {
     ...[...PUBLIC, '--scope', 'openid'],
     ...signing({ signer, metadata: { require_signed_request_object: true } }),
   ]);
+  await operator.register('staying-shop', [
+    ...[...PUBLIC, '--scope', 'openid offline_access'],
+    ...signing({ signer, metadata: { request_object_signing_alg: 'ES256' } }),
+  ]);
   await operator.register('keyed-shop', [...PUBLIC, '--scope', 'openid', ...signing({ signer })]);
 });
 afterAll(async () => {
@@ -80,6 +84,36 @@ const outside = (clientId: string, request: string): Fields => ({
   redirect_uri: CALLBACK,
   response_type: 'code',
   request,
+});
+
+describe('staying signed in', () => {
+  const inside = (scope: string) => jwtBy(signer, claimsOf('staying-shop', { scope }));
+  const pushed = async (request: string): Promise<Fields> => {
+    const { json } = await post(server, '/oauth2/par', { client_id: 'staying-shop', request });
+    return { client_id: 'staying-shop', request_uri: String(json.request_uri) };
+  };
+  const tokensFor = async (fields: Fields) => {
+    const { callback } = await walk(server, `/oauth2/authorize?${encode(fields)}`);
+    const code = callback.searchParams.get('code') ?? '';
+    return (await post(server, '/oauth2/token', redemption(code, { client_id: 'staying-shop' })))
+      .json;
+  };
+  const ways = [
+    ['in the address', async (request: string) => outside('staying-shop', request)],
+    ['pushed', pushed],
+  ] as const;
+
+  test.each(ways)('is had by asking for it in a signed request, %s', async (_way, send) => {
+    const tokens = await tokensFor(await send(await inside('openid offline_access')));
+    expect(tokens.refresh_token).toEqual(expect.any(String));
+  });
+
+  test.each(ways)('is not had by writing it beside one, %s', async (_way, send) => {
+    const fields = { ...(await send(await inside('openid'))), scope: 'openid offline_access' };
+    const tokens = await tokensFor(fields);
+    expect(tokens.access_token).toEqual(expect.any(String));
+    expect(tokens).not.toHaveProperty('refresh_token');
+  });
 });
 
 describe('every algorithm that discovery lists', () => {

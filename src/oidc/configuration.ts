@@ -107,13 +107,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
-    clientAuthMethods: [
-      'none',
-      'client_secret_basic',
-      'client_secret_post',
-      'private_key_jwt',
-      ...certificateMethods(parts.mutualTls),
-    ],
+    clientAuthMethods: ['none', ...provenMethods(parts)],
     clientBasedCORS: mayReadAcrossOrigins,
     clientDefaults: {
       id_token_signed_response_alg: DEFAULT_SIGNING_ALG,
@@ -134,7 +128,12 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       long: { ...cookie, path: '/' },
       short: { ...cookie },
     },
-    discovery: { ui_locales_supported: [...LANGUAGES], ...endpointAliases(parts.mutualTls) },
+    discovery: {
+      introspection_endpoint_auth_methods_supported: provenMethods(parts),
+      revocation_endpoint_auth_methods_supported: ['none', ...provenMethods(parts)],
+      ui_locales_supported: [...LANGUAGES],
+      ...endpointAliases(parts.mutualTls),
+    },
     enabledJWA: {
       clientAuthSigningAlgValues: [...clientSigningAlgs],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],
@@ -203,6 +202,16 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     subjectTypes: ['public', 'pairwise'],
     ttl: lifetimes as NonNullable<Configuration['ttl']>,
   };
+}
+
+/** How a client can prove who it is: without that it is told nothing about a token. */
+function provenMethods({ mutualTls }: Pick<ConfigurationParts, 'mutualTls'>) {
+  return [
+    'client_secret_basic',
+    'client_secret_post',
+    'private_key_jwt',
+    ...certificateMethods(mutualTls),
+  ] as const;
 }
 
 /** Exactly the origins registered for the client; `null` is never one (RFC 6454). */

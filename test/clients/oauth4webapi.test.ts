@@ -49,10 +49,7 @@ beforeAll(async () => {
     ...signing({ signer, metadata }),
   ]);
   const issuer = new URL(server.issuer);
-  as = await oauth.processDiscoveryResponse(
-    issuer,
-    await oauth.discoveryRequest(issuer, insecure),
-  );
+  as = await oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, insecure));
 });
 afterAll(async () => {
   await operator?.close();

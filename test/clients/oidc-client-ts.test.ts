@@ -83,7 +83,7 @@ describe.skipIf(!hasBrowser())('a single-page shop', () => {
     const { email = '', password = '' } = server.demo.users.shopper ?? {};
     await page.locator('input[name="login"]').fill(email);
     await page.locator('input[name="password"]').fill(password);
-    await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+    await page.getByRole('button', { name: 'Continue', exact: true }).click();
     // Its own module has taken the code away from the address when it is through.
     await page.waitForURL(`${origin}/`);
     return { page, tokens: (await tokensAfter(page)) as Tokens };

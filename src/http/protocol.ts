@@ -66,6 +66,8 @@ export function protocolRoutes(
     if (ctx.path === LOGOUT && ctx.method === 'POST') return askByGet(ctx);
     const policy = ctx.response.get('Content-Security-Policy');
     await limited(ctx, () => host(ctx, async () => undefined));
+    // Nothing has no type: a client library refuses the framework's `text/plain` as not JSON.
+    if (ctx.status === 200 && ctx.body === '') ctx.remove('Content-Type');
     if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {
       ctx.set('Cache-Control', 'public, max-age=300');
     }

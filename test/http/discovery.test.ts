@@ -215,8 +215,12 @@ test('whoever is not proven may take tokens back, and is told nothing about them
   const ask = async (path: string) => {
     const body = new URLSearchParams({ client_id: 'demo-storefront', token: 'x'.repeat(43) });
     const answer = await fetch(`${server.issuer}/oauth2/${path}`, { method: 'POST', body });
-    return [answer.status, await answer.text()];
+    return [answer.status, await answer.text(), answer.headers.get('content-type')];
   };
-  expect(await ask('revoke')).toEqual([200, '']);
-  expect(await ask('introspect')).toEqual([200, '{"active":false}']);
+  expect(await ask('revoke')).toEqual([200, '', null]);
+  expect(await ask('introspect')).toEqual([
+    200,
+    '{"active":false}',
+    'application/json; charset=utf-8',
+  ]);
 });

@@ -3,11 +3,9 @@
  * time (codes and proofs are used once), and what must not change in it for it to succeed.
  */
 import { randomUUID } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { approve, DEVICE_CODE, showCode, TILL } from './device.js';
-import { ACCESS, createProver, EXCHANGE } from './exchange.js';
+import { ACCESS, allow, createProver, EXCHANGE } from './exchange.js';
 import type { Outgoing, Parameter } from './mutations.js';
 import {
   basic,
@@ -17,13 +15,13 @@ import {
   ORDERS,
   post,
   redemption,
-  register,
   requestFields,
   type WireReply,
   walk,
 } from './protocol.js';
 import type { TestServer } from './server.js';
 import { type Browser, demoClient } from './shopper.js';
+import { openPeople } from './sign-in.js';
 
 export type Sound = Outgoing & {
   /** Whether the answer gave what was asked for. */
@@ -52,24 +50,30 @@ const codeIn = ({ headers, text }: WireReply) =>
 export async function openSoundRequests(server: TestServer) {
   const robotKeys = await generateKeyPair('ES256', { extractable: true });
   const { d: _d, ...publicKey } = await exportJWK(robotKeys.privateKey);
-  const jwks = join(server.dataDir, 'robot.jwks.json');
-  await writeFile(jwks, JSON.stringify({ keys: [{ ...publicKey, kid: 'robot', alg: 'ES256' }] }));
-  const callback = 'http://localhost:4000/callback';
-  const [poster] = await Promise.all([
-    register(server, 'poster', [
-      '--auth',
-      'client_secret_post',
-      '--allow',
-      `${ORDERS}=orders:read`,
-    ]),
-    register(server, 'robot', [
-      ...['--auth', 'private_key_jwt', '--jwks', jwks, '--allow', `${ORDERS}=orders:read`],
-    ]),
-    register(server, 'bound-shop', [
-      ...['--first-party', '--auth', 'none', '--dpop', '--redirect-uri', callback],
-      ...['--scope', 'openid offline_access', '--allow', `${ORDERS}=orders:read`],
-    ]),
-  ]);
+  const people = await openPeople(server);
+  const poster = await people.transact(async ({ clients }) => {
+    const machine = { grantTypes: ['client_credentials'] as const };
+    const own = { kid: 'robot', alg: 'ES256' };
+    await clients.register({
+      ...{ ...machine, id: 'robot', name: 'Robot', authMethod: 'private_key_jwt' },
+      jwks: { keys: [{ ...publicKey, ...own }] },
+    });
+    await clients.register({
+      ...{ id: 'bound-shop', name: 'Bound shop', authMethod: 'none', firstParty: true },
+      ...{ grantTypes: ['authorization_code'], identityScopes: ['openid'] },
+      redirectUris: ['http://localhost:4000/callback'],
+      dpopBoundAccessTokens: true,
+    });
+    const secret = { id: 'poster', name: 'Poster', authMethod: 'client_secret_post' } as const;
+    await clients.register({ ...machine, ...secret });
+    const issued = await clients.issueSecret('poster');
+    if (issued.kind !== 'issued') throw new Error(issued.kind);
+    return { client_id: 'poster', client_secret: issued.secret };
+  });
+  for (const id of ['poster', 'robot', 'bound-shop']) {
+    await allow(people, id, ORDERS, ['orders:read']);
+  }
+  await people.close();
   const prove = await createProver(server);
   const bff = demoClient(server, 'storefront_bff');
   const automation = demoClient(server, 'automation');
@@ -77,9 +81,10 @@ export async function openSoundRequests(server: TestServer) {
 
   // One browser whose grants are ended by codes that come back, and one that keeps what it has.
   const worn = (await walk(server, `/oauth2/authorize?${query(requestFields())}`)).browser;
-  const kept = await freshCode(server, { scope: 'openid profile orders:read', resource: ORDERS });
-  const held = (await post(server, '/oauth2/token', redemption(kept.code, { resource: ORDERS })))
-    .json;
+  const wide = { scope: 'openid profile orders:read catalog:read', resource: [ORDERS, CATALOG] };
+  const kept = await freshCode(server, wide);
+  const redeemed = redemption(kept.code, { resource: ORDERS });
+  const held = (await post(server, '/oauth2/token', redeemed)).json;
   const forUserinfo = await freshCode(
     server,
     { scope: 'openid profile' },
@@ -87,13 +92,13 @@ export async function openSoundRequests(server: TestServer) {
   );
   const plain = (await post(server, '/oauth2/token', redemption(forUserinfo.code))).json;
   const other = await freshCode(server, {
-    client_id: bff.client_id,
-    redirect_uri: 'http://localhost:4001/callback',
+    client_id: 'demo-support-desk',
+    redirect_uri: 'http://localhost:4002/callback',
   });
 
   const cookies = (browser: Browser) =>
     [...browser.cookies]
-      .filter(([, { path }]) => path === '/')
+      .filter(([key]) => key.startsWith('latchkey_session'))
       .map(([key, { value }]) => `${key.split('|')[0]}=${value}`)
       .join('; ');
   const code = async (changes: Fields = {}) =>
@@ -172,7 +177,11 @@ export async function openSoundRequests(server: TestServer) {
       return asked('/oauth2/authorize', fields, { succeeded: codeIn, needs, proofs: ['cookie'] });
     },
     push: async () => {
-      const own = { client_id: undefined, redirect_uri: bff.redirect_uris[0], prompt: undefined };
+      const own = {
+        client_id: bff.client_id,
+        redirect_uri: bff.redirect_uris[0],
+        prompt: undefined,
+      };
       const fields = { ...everything, ...own, id_token_hint: undefined };
       return posted(
         '/oauth2/par',
@@ -180,7 +189,7 @@ export async function openSoundRequests(server: TestServer) {
         { authorization: basic(bff) },
         {
           succeeded: ({ json }) => typeof json.request_uri === 'string',
-          needs: WAY.slice(1),
+          needs: WAY,
         },
       );
     },

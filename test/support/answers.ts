@@ -136,7 +136,7 @@ function wayFaults(issuer: string, sent: Outgoing, target: string): string[] {
   }
   const states = asked.has('request_uri') ? [] : (asked.get('state') ?? []);
   const [state = ''] = states;
-  if (states.length === 1 && state.isWellFormed() && !state.includes('\uFFFD')) {
+  if (states.length === 1 && !state.includes('\uFFFD')) {
     const back = url.searchParams.getAll('state');
     if (back.join('\n') !== state || back.length !== (state ? 1 : 0)) {
       faults.push(`sent back with the state ${JSON.stringify(back)}`);

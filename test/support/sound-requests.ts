@@ -8,6 +8,7 @@ import { approve, DEVICE_CODE, showCode, TILL } from './device.js';
 import { ACCESS, allow, createProver, EXCHANGE } from './exchange.js';
 import type { Outgoing, Parameter } from './mutations.js';
 import {
+  authorizeUrl,
   basic,
   CATALOG,
   type Fields,
@@ -80,7 +81,7 @@ export async function openSoundRequests(server: TestServer) {
   const ordersApi = demoClient(server, 'orders_api');
 
   // One browser whose grants are ended by codes that come back, and one that keeps what it has.
-  const worn = (await walk(server, `/oauth2/authorize?${query(requestFields())}`)).browser;
+  const worn = (await walk(server, authorizeUrl())).browser;
   const wide = { scope: 'openid profile orders:read catalog:read', resource: [ORDERS, CATALOG] };
   const kept = await freshCode(server, wide);
   const redeemed = redemption(kept.code, { resource: ORDERS });
@@ -364,9 +365,6 @@ export async function openSoundRequests(server: TestServer) {
   };
   return { requests, foreign };
 }
-
-const query = (fields: Fields) =>
-  new URLSearchParams(listed(fields).map(({ name, value }) => [name, value])).toString();
 
 /** The names, known before there is a server, so that each is a test of its own. */
 export const SOUND = [

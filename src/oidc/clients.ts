@@ -5,7 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider';
-import { type ClientMetadata as Registered, secretMatches } from '../domain/clients/index.js';
+import {
+  type Client,
+  type ClientMetadata as Registered,
+  secretMatches,
+} from '../domain/clients/index.js';
 import type { Clock } from '../kernel/clock.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
@@ -19,7 +23,7 @@ const NO_SECRET = randomBytes(48).toString('base64url');
 const GRANTS_OF_HOST = new Set(['authorization_code', 'refresh_token', 'client_credentials']);
 
 /** Registration → the metadata names of RFC 7591. */
-function toMetadata({ client }: ClientFacts): ClientMetadata {
+export function hostMetadata(client: Client): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
   return {
     client_id: client.id,
@@ -48,7 +52,7 @@ export function clientAdapter(directory: Directory): Pick<Adapter, 'find'> {
   return {
     async find(id) {
       const facts = await guarded(() => directory.findClient(id));
-      return facts && (toMetadata(facts) as AdapterPayload);
+      return facts && (hostMetadata(facts.client) as AdapterPayload);
     },
   };
 }

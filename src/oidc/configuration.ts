@@ -56,6 +56,8 @@ export type ConfigurationParts = {
   readonly directory: Directory;
   readonly keyring: Keyring;
   readonly pages: HostPages;
+  /** Where clients register themselves; undefined where they cannot. */
+  readonly registrationEndpoint: string | undefined;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -99,7 +101,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       long: { ...cookie, path: '/' },
       short: { ...cookie },
     },
-    discovery: { ui_locales_supported: [...LANGUAGES] },
+    discovery: {
+      ui_locales_supported: [...LANGUAGES],
+      ...(parts.registrationEndpoint ? { registration_endpoint: parts.registrationEndpoint } : {}),
+    },
     enabledJWA: {
       clientAuthSigningAlgValues: [...SIGNATURES],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],

@@ -21,24 +21,29 @@ import { createSignIn } from './flows/sign-in/index.js';
 import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
 import { REGISTRATION_PATH } from './http/client-registration/routes.js';
-import type { AppContext } from './http/context.js';
+import { type AppContext, originOf } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
+import { createDeviceRenderer } from './http/device-pages.js';
 import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
 import { createClientCheck } from './oidc/client-check.js';
+import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
+import { createDeliverLogout } from './oidc/logout-notices.js';
 import { createHostPages } from './oidc/pages.js';
 import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
+import { readAuthorities } from './platform/certificate-authorities.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
 import { createMetrics } from './platform/metrics.js';
 import { createNetworkLimits } from './platform/network-limits.js';
+import { createOutboundFetch } from './platform/outbound.js';
 import { otpauthQr } from './platform/qr.js';
 import { openRedis } from './platform/redis.js';
 
@@ -58,9 +63,21 @@ export async function composeServer(
     changes,
     clock,
   });
+  const outgoing = createOutboundFetch({
+    allow: config.outboundAllow,
+    onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
+  });
   const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
   const registrationEndpoint =
     config.registration === 'token' ? config.issuer + REGISTRATION_PATH : undefined;
+  const describeAccount = async (accountId: string) => {
+    const person = await domain.identity.findPerson(accountId);
+    return {
+      maskedEmail: person?.email ? maskEmail(person.email) : '',
+      locale: person?.profile.locale,
+    };
+  };
+  const pages = createHostPages(hostPages);
   const host = await createHost({
     issuer: config.issuer,
     cookieKeys: config.cookieKeys,
@@ -70,19 +87,32 @@ export async function composeServer(
     claims: domain.claims,
     pairwiseSubject,
     directory,
+    mutualTls: mutualTlsOf(config),
+    outgoing,
     keyring: core.keyring,
-    pages: createHostPages(hostPages),
-    registrationEndpoint,
+import { REGISTRATION_PATH } from './http/client-registration/routes.js';
+    pages,
+    devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
+    devices: {
+      tries: config.rateLimits ? domain.risk : undefined,
+      answer: (code, request) =>
+        flows.storeDeviceCode(code, {
+          accountId: request?.oidc.session?.accountId,
+          origin: request ? originOf(request as unknown as AppContext) : {},
+        }),
+    },
     keys: domain.keys,
     changes,
     clock,
+    actForShopper({ requestContext, ...input }) {
+      const { ip, requestId } = stateOf(requestContext);
+      return flows.actForShopper({ ...input, origin: { ip, requestId } });
+    },
     events: {
       onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
       onTokenReuse({ requestContext, ...seen }) {
         const { ip, requestId } = stateOf(requestContext);
-        flows.recordTokenReuse({ ...seen, origin: { ip, requestId } }).catch((error: unknown) => {
-          log.error({ err: error, requestId }, 'a token reuse could not be recorded');
-        });
+        return flows.endReusedGrant({ ...seen, origin: { ip, requestId } });
       },
       onReloadFailed: (error) => log.error({ err: error }, 'signing keys could not be reloaded'),
     },
@@ -115,7 +145,8 @@ export async function composeServer(
   const interactions = createInteractions(host, directory);
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
-  const post = composePost(config, core, log);
+  const deliverLogout = createDeliverLogout(host);
+  const post = composePost(config, core, { log, metrics, deliverLogout });
   // One way of doing each of these, on the pages and through the API.
   const ownAccount = composeOwnAccount(config, core, {
     letters: limits.letterRequests,
@@ -142,6 +173,7 @@ export async function composeServer(
   const app = createApp({
     issuer: config.issuer,
     trustedProxies: config.trustedProxies,
+    mutualTls: config.mutualTls,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
     jwksMaxAge: () => host.jwksMaxAge(),
@@ -160,13 +192,7 @@ export async function composeServer(
       interactions,
       signIn,
       answerConsent: flows.answerConsent,
-      async describeAccount(accountId) {
-        const person = await domain.identity.findPerson(accountId);
-        return {
-          maskedEmail: person?.email ? maskEmail(person.email) : '',
-          locale: person?.profile.locale,
-        };
-      },
+      describeAccount,
       tokens,
       devices,
     },
@@ -263,6 +289,11 @@ export async function composeServer(
 }
 
 export type Server = Awaited<ReturnType<typeof composeServer>>;
+
+/** What the protocol host is told of client certificates; nothing where there are none. */
+function mutualTlsOf({ mutualTls: { mode, caFile, origin } }: Settled) {
+  return mode === 'off' ? undefined : { authorities: readAuthorities(caFile), origin };
+}
 
 const stateOf = (ctx: object) => (ctx as AppContext).state;
 

@@ -31,11 +31,13 @@ import {
 import { createKeys } from './domain/keys/index.js';
 import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
-import { createRisk } from './domain/risk/index.js';
+import { createRisk, createUserCodeTries } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
+import { createActForShopper } from './flows/act-for-shopper.js';
 import { createAllowEmailCode } from './flows/allow-email-code.js';
 import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
+import { createStoreDeviceCode } from './flows/answer-device.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createBrandClient } from './flows/brand-client.js';
 import { createChangeScopeDemand } from './flows/change-scope-demand.js';
@@ -49,7 +51,9 @@ import { createConfigureClient } from './flows/configure-client.js';
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
+import { createEndReusedGrant } from './flows/end-reused-grant.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createEnsureAdminScopes } from './flows/ensure-admin-scopes.js';
 import { createEnsurePairwiseSecret } from './flows/ensure-pairwise-secret.js';
 import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
@@ -57,7 +61,6 @@ import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
 import { createMapClaim, createUnmapClaim } from './flows/map-claim.js';
-import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createRevokeSigningKeys } from './flows/revoke-signing-keys.js';
@@ -124,7 +127,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
     },
     attempts: createAttempts({ db, keyring }),
     registrations: createRegistrations({ db, keyring }),
-    risk: createRisk({ db, clock, keyring }),
+    risk: { ...createRisk({ db, clock, keyring }), ...createUserCodeTries({ db, keyring }) },
     clients: {
       ...createClients({ db, clock, production }),
       ...createBrands({ db, colours, readMarkup }),
@@ -179,6 +182,8 @@ export function composeCore(
 
   const flows = {
     answerConsent: createAnswerConsent(given),
+    storeDeviceCode: createStoreDeviceCode(given),
+    actForShopper: createActForShopper(given),
     revokeAccess: createRevokeAccess(given),
     unlockAccount: createUnlockAccount(given),
     resetSecondFactor: createResetSecondFactor({
@@ -204,7 +209,7 @@ export function composeCore(
     revokeRegistrationToken: createRevokeRegistrationToken(given),
     removeClient: createRemoveClient(given),
     brandClient,
-    recordTokenReuse: createRecordTokenReuse(given),
+    endReusedGrant: createEndReusedGrant({ ...given, clock }),
     allowSignUp: createAllowSignUp(given),
     allowEmailCode: createAllowEmailCode(given),
     grantScopes: createGrantScopes(given),
@@ -213,6 +218,7 @@ export function composeCore(
     changeScopeDemand: createChangeScopeDemand(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     ensureAccountClient: createEnsureAccountClient(given),
+    ensureAdminScopes: createEnsureAdminScopes(given),
     rotateSigningKeys: createRotateSigningKeys(given),
     ensurePairwiseSecret: createEnsurePairwiseSecret({
       milestones,

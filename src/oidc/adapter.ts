@@ -10,7 +10,10 @@ import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/gran
 import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
+import { delegationOf } from './delegation.js';
+import { type AnswerDevice, DeviceCodeTaken } from './device-codes.js';
 import { guarded } from './errors.js';
+import { isRefreshing, noteLoser } from './refresh-grace.js';
 
 // For the kinds that the host may store without an end.
 const A_YEAR = 365 * 24 * 3600;
@@ -18,9 +21,9 @@ const A_YEAR = 365 * 24 * 3600;
 type RequestContext = NonNullable<typeof Provider.ctx>;
 
 /**
- * Sessions found by uid and device codes found by user code come back without their bearer
- * value, but the host needs a name to save them under. The name is the digest, under a prefix
- * drawn when the process starts: nobody outside can present one.
+ * Sessions found by uid come back without their bearer value, but the host needs a name to save
+ * them under. The name is the digest, under a prefix drawn when the process starts: nobody
+ * outside can present one. (That of a device code has to be good in another process as well.)
  */
 const HANDLE = `${randomBytes(24).toString('base64url')}.`;
 
@@ -41,7 +44,7 @@ function keyOf(id: string): ArtifactKey {
  */
 const memos = new WeakMap<object, Map<string, Promise<Found | undefined>>>();
 const readers = new AsyncLocalStorage<object>();
-type Found = Pick<Artifact, 'kind' | 'payload'>;
+type Found = Pick<Artifact, 'kind' | 'payload' | 'inGrace'>;
 
 const reader = (): object | undefined => Provider.ctx ?? readers.getStore();
 
@@ -75,7 +78,10 @@ function lookUp(grants: Grants, id: string): Promise<Found | undefined> {
     const grantId = artifact?.payload.grantId;
     if (artifact?.grant && typeof grantId === 'string') {
       const grantKey = Buffer.from(digest(grantId)).toString('base64url');
-      known?.set(grantKey, Promise.resolve({ kind: 'Grant', payload: artifact.grant }));
+      known?.set(
+        grantKey,
+        Promise.resolve({ kind: 'Grant', payload: artifact.grant, inGrace: false }),
+      );
     }
     return artifact;
   });
@@ -106,14 +112,22 @@ function withDevice(payload: AdapterPayload): AdapterPayload {
   return { ...payload, device: describeUserAgent(agent), seenAt } as AdapterPayload;
 }
 
-function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
+function adapterFor(kind: ArtifactKind, grants: Grants, answerDevice: AnswerDevice): Adapter {
+  const keyOfKind = (id: string): ArtifactKey =>
+    (kind === 'DeviceCode' && grants.keyOfHandle(id)) || keyOf(id);
   const asPayload = (payload: Record<string, unknown>, jti: string): AdapterPayload =>
     ({ ...payload, jti }) as AdapterPayload;
 
   return {
     async find(id) {
-      const found = await guarded(() => lookUp(grants, id));
-      return found?.kind === kind ? asPayload(found.payload, id) : undefined;
+      const named = kind === 'DeviceCode' && grants.keyOfHandle(id) !== undefined;
+      const found = await guarded(() => (named ? grants.findByHandle(id) : lookUp(grants, id)));
+      if (found?.kind !== kind) return undefined;
+      const payload = asPayload(found.payload, id);
+      // A refresh token that was spent a moment ago goes through all checks of one that was not,
+      // and fails where it is spent (see `refresh-grace.ts`).
+      if ('inGrace' in found && found.inGrace && isRefreshing()) delete payload.consumed;
+      return payload;
     },
 
     async findByUid(uid) {
@@ -124,7 +138,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
     async findByUserCode(userCode) {
       const found = await guarded(() => grants.findByUserCode(userCode));
       if (found?.kind !== kind) return undefined;
-      return asPayload({ ...found.payload, userCode }, handleOf(found.idHash));
+      return asPayload({ ...found.payload, userCode }, grants.handleOf(found.idHash));
     },
 
     async upsert(id, given, expiresIn) {
@@ -139,6 +153,16 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
         );
         return;
       }
+      const delegated = kind === 'AccessToken' ? delegationOf(ctx) : undefined;
+      if (delegated) {
+        await guarded(() => delegated.keep(keyOf(id), { ...payload }, expiresIn ?? A_YEAR));
+        return;
+      }
+      if (kind === 'DeviceCode') {
+        const code = { key: keyOfKind(id), payload: { ...payload }, ttlSeconds: expiresIn ?? 1 };
+        if (await guarded(() => answerDevice(code, ctx))) return;
+        throw new DeviceCodeTaken();
+      }
       const authAt = kind === 'Grant' ? loginTime() : undefined;
       await guarded(() =>
         grants.save(kind, keyOf(id), { ...payload }, expiresIn ?? A_YEAR, authAt),
@@ -147,8 +171,10 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 
     async consume(id) {
       forget();
-      if (await guarded(() => grants.spend(kind, keyOf(id)))) return;
-      // Zero rows: somebody was faster. A plain Error would be a 500, so the host's own classes.
+      if (await guarded(() => grants.spend(kind, keyOfKind(id)))) return;
+      // Zero rows: somebody was faster.
+      if (kind === 'RefreshToken') noteLoser();
+      // A plain Error would be a 500, so the host's own classes.
       throw kind === 'PushedAuthorizationRequest'
         ? new errors.InvalidRequestUri('request_uri was already used')
         : new errors.InvalidGrant('already used');
@@ -156,13 +182,16 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 
     async destroy(id) {
       forget();
+      // A used one that came back ends with its family in one transaction. Had that failed after
+      // this, the next attempt would find no trace of it, and the family would live on.
+      if (kind === 'RefreshToken' && isRefreshing()) return;
       const ctx = Provider.ctx;
       const session = kind === 'Session' ? ctx?.oidc?.session : undefined;
       if (ctx && session && session.jti !== id) {
         renewals.set(ctx, id);
         return;
       }
-      await guarded(() => grants.remove(kind, keyOf(id), session?.uid));
+      await guarded(() => grants.remove(kind, keyOfKind(id), session?.uid));
     },
 
     async revokeByGrantId(grantId) {
@@ -176,6 +205,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 export function createAdapterFactory(
   grants: Grants,
   clients: Pick<Adapter, 'find'>,
+  answerDevice: AnswerDevice,
 ): (name: string) => Adapter {
   const refuse = async (): Promise<never> => {
     throw new Error('Clients are not stored through the protocol host');
@@ -191,5 +221,5 @@ export function createAdapterFactory(
           destroy: refuse,
           revokeByGrantId: refuse,
         }
-      : adapterFor(name as ArtifactKind, grants);
+      : adapterFor(name as ArtifactKind, grants, answerDevice);
 }

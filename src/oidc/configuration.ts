@@ -10,6 +10,7 @@ import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
+import type { Clock } from '../kernel/clock.js';
 import type { Keyring } from '../kernel/keyring.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
@@ -17,9 +18,19 @@ import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
+import { delegationOf } from './delegation.js';
+import type { DeviceFlowParts } from './device-codes.js';
+import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
+import {
+  certificateMethods,
+  endpointAliases,
+  type MutualTlsParts,
+  mutualTlsFeature,
+} from './mutual-tls.js';
+import { hostFetch, type Outgoing } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import { type PairwiseSubject, sectorOf } from './pairwise.js';
 import {
@@ -29,6 +40,7 @@ import {
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { createRevokePolicy, type EndReused } from './reuse.js';
 import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
@@ -41,6 +53,9 @@ export const routes = {
   revocation: '/oauth2/revoke',
   end_session: '/oauth2/logout',
   pushed_authorization_request: '/oauth2/par',
+  device_authorization: '/oauth2/device_authorization',
+  // Short, because people type it.
+  code_verification: '/device',
 } as const;
 
 export type ConfigurationParts = {
@@ -58,6 +73,13 @@ export type ConfigurationParts = {
   readonly pages: HostPages;
   /** Where clients register themselves; undefined where they cannot. */
   readonly registrationEndpoint: string | undefined;
+  readonly endReused: EndReused;
+  readonly devicePages: DevicePages;
+  readonly devices: DeviceFlowParts;
+  /** Undefined where no client certificates are accepted. */
+  readonly mutualTls: MutualTlsParts | undefined;
+  readonly outgoing: Outgoing;
+  readonly clock: Clock;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -78,11 +100,21 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory)),
+    adapter: createAdapterFactory(
+      parts.grants,
+      clientAdapter(directory, parts.mutualTls),
+      parts.devices.answer,
+    ),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      ...certificateMethods(parts.mutualTls),
+    ],
     clientBasedCORS: mayReadAcrossOrigins,
     clientDefaults: {
       id_token_signed_response_alg: DEFAULT_SIGNING_ALG,
@@ -103,6 +135,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     discovery: {
       ui_locales_supported: [...LANGUAGES],
+      ...endpointAliases(parts.mutualTls),
       ...(parts.registrationEndpoint ? { registration_endpoint: parts.registrationEndpoint } : {}),
     },
     enabledJWA: {
@@ -116,14 +149,18 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },
     extraTokenClaims: (ctx, token) => describeLogin(ctx, token, parts),
     features: {
+      // Sent from the queue, not by the host: see `logout-notices.ts`.
+      backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      deviceFlow: deviceFlow(parts.devicePages),
       dPoP: {
         enabled: true,
         nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
       },
       introspection: { enabled: true, allowedPolicy: mayIntrospect },
+      mTLS: mutualTlsFeature(parts.mutualTls, parts.clock),
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -139,6 +176,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       userinfo: { enabled: true },
     },
+    fetch: hostFetch(parts.outgoing),
     findAccount: createFindAccount(parts.identity, parts.access, parts.mappings),
     formats: {
       bitsOfOpaqueRandomness: 256,
@@ -155,6 +193,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     pkce: { required: () => true },
     renderError: pages.error,
     responseTypes: ['code'],
+    revokeGrantPolicy: createRevokePolicy(parts.endReused),
     rotateRefreshToken: true,
     routes,
     scopes: [...new Set([...identityScopes, ...parts.mappings.map(({ scope }) => scope)])],
@@ -178,8 +217,10 @@ async function describeLogin(
   parts: Pick<ConfigurationParts, 'access' | 'mappings'>,
 ) {
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
-  const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
-  const source = RefreshToken ?? AuthorizationCode;
+  const delegated = delegationOf(ctx);
+  if (delegated) return { ...delegated.claims };
+  const { AuthorizationCode, DeviceCode, RefreshToken } = ctx.oidc.entities;
+  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode;
   if (!source) return undefined;
   const { authTime, acr, amr } = source;
   const { accountId, scopes } = source;

@@ -5,25 +5,26 @@
  */
 import { createHash } from 'node:crypto';
 import mount from 'koa-mount';
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import Provider from 'oidc-provider';
 import type { ClaimMapping, ClaimMappings } from '../domain/claims/index.js';
 import type { Keys, PrivateJwk } from '../domain/keys/index.js';
+import type { SeenAgain } from '../flows/end-reused-grant.js';
 import type { Clock } from '../kernel/clock.js';
 import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
+import { teachDeviceCodes } from './device-codes.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
+import { teachLogout } from './logout-notices.js';
+import { answerLosers } from './refresh-grace.js';
+import { createEndReused } from './reuse.js';
 import { knowKeys } from './signed-tokens.js';
+import { type ExchangeParts, registerTokenExchange } from './token-exchange.js';
 
 export type HostEvents = {
   onServerError(error: unknown): void;
-  /** A spent code or refresh token was presented again; its grant has just ended. */
-  onTokenReuse(seen: {
-    kind: 'authorization_code' | 'refresh_token';
-    clientId: string | undefined;
-    accountId: string | undefined;
-    requestContext: object;
-  }): void;
+  /** A spent code or refresh token was presented again: ends its grant before anything is answered. */
+  onTokenReuse(seen: SeenAgain & { readonly requestContext: object }): Promise<void>;
   /** Building a provider from the keys failed; the present one stays. */
   onReloadFailed(error: unknown): void;
 };
@@ -62,12 +63,13 @@ const PROOF_SKEW_SECONDS = 300;
 
 /** Builds the first provider; throws if there are no usable signing keys. */
 export async function createHost(
-  parts: Omit<ConfigurationParts, 'signingKeys' | 'mappings'> & {
+  parts: Omit<ConfigurationParts, 'signingKeys' | 'mappings' | 'endReused'> & {
     claims: Pick<ClaimMappings, 'listMappings'>;
     keys: Pick<Keys, 'loadSigningSet' | 'list'>;
     changes: ChangeSource;
     clock: Clock;
     events: HostEvents;
+    actForShopper: ExchangeParts['actForShopper'];
   },
 ): Promise<Host> {
   let provider: Provider | undefined;
@@ -78,6 +80,8 @@ export async function createHost(
   let closed = false;
   let loading: Promise<void> | undefined;
   let again = false;
+
+  const endReused = createEndReused(parts.grants, (seen) => parts.events.onTokenReuse(seen));
 
   const load = async () => {
     const mappings = await parts.claims.listMappings();
@@ -137,24 +141,24 @@ export async function createHost(
   const build = ({ keys: signingKeys, mappings }: BuiltIn): Provider => {
     const made = new Provider(
       parts.issuer,
-      createConfiguration({ ...parts, signingKeys, mappings }),
+      createConfiguration({ ...parts, signingKeys, mappings, endReused }),
     );
     // What stands in the forwarding headers was written by our own front middleware.
     made.proxy = true;
     made.on('server_error', (_ctx, error) => parts.events.onServerError(error));
-    // At the token endpoint a grant is only ever revoked because something used came back.
-    made.on('grant.revoked', (ctx: KoaContextWithOIDC) => {
-      const { route, client, params } = ctx.oidc;
-      if (route !== 'token') return;
-      parts.events.onTokenReuse({
-        kind: params?.grant_type === 'refresh_token' ? 'refresh_token' : 'authorization_code',
-        clientId: client?.clientId,
-        accountId: ctx.oidc.entities.RefreshToken?.accountId,
-        requestContext: ctx,
-      });
-    });
+    made.use(
+      answerLosers({
+        grants: parts.grants,
+        clock: parts.clock,
+        endReused,
+        onFailure: parts.events.onServerError,
+      }),
+    );
+    registerTokenExchange(made, parts);
     teachClients(made, parts.directory, parts.clock);
     knowKeys(made, signingKeys);
+    teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });
+    teachLogout(made, parts.grants);
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
     made.ReplayDetection.unique = (iss: string, jti: string, exp: number) => {

@@ -35,7 +35,9 @@ describe('every security fact there is', () => {
   const leftOut = [
     'account_closed',
     'account_client_settled',
+    'acting_refused',
     'client_brand_changed',
+    'client_configured',
     'client_created',
     'client_disabled',
     'client_email_code_changed',

@@ -11,6 +11,7 @@ import { accessStore, type ResourceServerRow, type ScopeDemand } from './store.j
 
 export {
   ACCOUNT_AUDIENCE,
+  ACT_FOR_SHOPPERS,
   type AccountScope,
   ADMIN_AUDIENCE,
   type Administrator,
@@ -18,6 +19,7 @@ export {
   accountScopes,
   adminScopes,
   isRole,
+  mayActForShoppers,
   mayAdminister,
   type Role,
   roles,
@@ -78,6 +80,10 @@ export function createAccess({ db }: { db: Db }) {
     describeScopes: (resourceServerId: string, words: Readonly<Record<string, string>>) =>
       store.describeScopes(resourceServerId, words),
 
+    /** Adds the scopes it does not have yet. */
+    addScopes: (resourceServerId: string, words: Readonly<Record<string, string>>) =>
+      store.addScopes(resourceServerId, words),
+
     /** Grants a client exactly these scopes of a resource server; none takes the grant away. */
     grantScopes: (clientId: string, resourceServerId: string, scopes: readonly string[]) =>
       store.setGrant(clientId, resourceServerId, scopes),
@@ -88,5 +94,7 @@ export function createAccess({ db }: { db: Db }) {
     listRoles: (accountId: string): Promise<string[]> => store.listRoles(accountId),
 
     addRole: (accountId: string, role: string) => store.addRole(accountId, role),
+
+    rolesOf: (accountId: string): Promise<string[]> => store.rolesOf(accountId),
   };
 }

@@ -77,6 +77,20 @@ export function accessStore(db: Db) {
       return changed;
     },
 
+    async addScopes(
+      resourceServerId: string,
+      words: Readonly<Record<string, string>>,
+    ): Promise<void> {
+      await db.resourceScope.createMany({
+        data: Object.entries(words).map(([name, description]) => ({
+          resourceServerId,
+          name,
+          description,
+        })),
+        skipDuplicates: true,
+      });
+    },
+
     async linkClient(resourceServerId: string, clientId: string): Promise<void> {
       await db.resourceServerClient.upsert({
         where: { resourceServerId_clientId: { resourceServerId, clientId } },
@@ -134,6 +148,11 @@ export function accessStore(db: Db) {
         create: { accountId, role },
         update: {},
       });
+    },
+
+    async rolesOf(accountId: string): Promise<string[]> {
+      const rows = await db.accountRole.findMany({ where: { accountId }, select: { role: true } });
+      return rows.map(({ role }) => role);
     },
   };
 }

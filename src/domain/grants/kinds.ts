@@ -12,6 +12,7 @@ export type ArtifactKind =
   | 'AccessToken'
   | 'ClientCredentials'
   | 'RefreshToken'
+  | 'RefreshAnswer'
   | 'DeviceCode'
   | 'BackchannelAuthenticationRequest'
   | 'PushedAuthorizationRequest'
@@ -20,6 +21,12 @@ export type ArtifactKind =
   | 'RegistrationAccessToken'
   | 'PreAuthorizedCode';
 
+/**
+ * How long a used refresh token that comes again is a race and not a theft: the server's own
+ * limit, which a client may have shorter or longer (`clients.refresh_grace_seconds`).
+ */
+export const REFRESH_GRACE_SECONDS = 10;
+
 /** What the host hands over: JSON with a handful of names this island understands. */
 export type Payload = Record<string, unknown>;
 
@@ -27,6 +34,8 @@ const keeping: Partial<Record<ArtifactKind, 'sealed-by-id' | 'sealed-by-keyring'
   // Authorization parameters: login_hint is an e-mail address, `session.cookie` a session id.
   Interaction: 'sealed-by-id',
   PushedAuthorizationRequest: 'sealed-by-id',
+  // Holds the tokens themselves. Its id is made of the refresh token that it answers.
+  RefreshAnswer: 'sealed-by-id',
   // Found by user code as well, so the id is not always known.
   DeviceCode: 'sealed-by-keyring',
   BackchannelAuthenticationRequest: 'sealed-by-keyring',
@@ -37,9 +46,15 @@ export function keepingOf(kind: ArtifactKind): 'plain' | 'sealed-by-id' | 'seale
 }
 
 /**
- * Found and spent even when expired: a pushed request has to be taken up within its sixty
- * seconds, but typing a password may take longer.
+ * Found even when expired: a pushed request has to be taken up within its sixty seconds, but
+ * typing a password may take longer; a device that asks too late is told so, and so is whoever
+ * types its code (`expired_token`, RFC 8628 section 3.5).
  */
 export function outlivesExpiry(kind: ArtifactKind): boolean {
+  return kind === 'PushedAuthorizationRequest' || kind === 'DeviceCode';
+}
+
+/** Of those, the ones that are worth something then. */
+export function spendableExpired(kind: ArtifactKind): boolean {
   return kind === 'PushedAuthorizationRequest';
 }

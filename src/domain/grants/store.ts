@@ -5,7 +5,8 @@
 import { Prisma } from '../../generated/prisma/client.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
-import type { ArtifactKind, Payload } from './kinds.js';
+import { type ArtifactKind, type Payload, REFRESH_GRACE_SECONDS } from './kinds.js';
+import { SIDS, tellClients } from './notices/store.js';
 
 export type ArtifactRow = {
   readonly kind: ArtifactKind;
@@ -14,8 +15,13 @@ export type ArtifactRow = {
   readonly sealedPayload: Uint8Array | null;
   readonly consumedAt: number | null;
   readonly expired: boolean;
+  /** Spent, but so shortly ago that whoever comes with it again may have lost a race. */
+  readonly inGrace: boolean;
   /** The grant it hangs on, when it hangs on one. */
   readonly grantPayload: Payload | null;
+  readonly grantHash: Uint8Array | null;
+  /** The tokens it was made from, the first one first; it lives no longer than any of them. */
+  readonly restsOn: readonly Uint8Array[];
 };
 
 export type NewArtifact = {
@@ -26,11 +32,15 @@ export type NewArtifact = {
   readonly accountId: string | null;
   readonly clientId: string | null;
   readonly grantHash: Bytes | null;
+  readonly restsOn: readonly Bytes[];
   readonly uid: string | null;
   readonly userCodeHash: Bytes | null;
   readonly authAt: number;
   readonly issuedAt: number;
   readonly ttlSeconds: number;
+  /** How far it has come, for what is answered in steps, and the stage that it comes from. */
+  readonly stage: number | null;
+  readonly fromStage: number | null;
 };
 
 /** What a mass revocation ended, by kind; only what was still alive is counted. */
@@ -41,16 +51,15 @@ export type KeptLogin = {
   readonly amr?: readonly string[];
 };
 
+/** Seconds between two polls: at first, more after one that came too soon, and at most. */
+export type Polling = { readonly first: number; readonly more: number; readonly most: number };
+
 export type Ended = { readonly sessions: number; readonly grants: number; readonly tokens: number };
 
 // One statement answers "what is this, and does it still count?": the artifact, the grant it
 // hangs on, its owner and its client. A row whose owner or client is gone, disabled or has
 // raised the epoch since is as good as not there, whenever and by whomever it was written.
-const LIVE = Prisma.sql`
-  SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
-         extract(epoch FROM a.consumed_at)::int AS "consumedAt",
-         a.expires_at <= now() AS expired,
-         g.payload AS "grantPayload"
+export const COUNTING = Prisma.sql`
     FROM artifacts a
     LEFT JOIN artifacts g ON g.id_hash = a.grant_hash AND g.kind = 'Grant'
     LEFT JOIN accounts u ON u.id = a.account_id
@@ -66,6 +75,16 @@ const LIVE = Prisma.sql`
               AND g.consumed_at IS NULL
               AND g.account_id IS NOT DISTINCT FROM a.account_id
               AND (u.id IS NULL OR g.auth_at > u.security_epoch)))`;
+
+const GRACE = Prisma.sql`COALESCE(c.refresh_grace_seconds, ${REFRESH_GRACE_SECONDS}::int)`;
+const LIVE = Prisma.sql`
+  SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
+         extract(epoch FROM a.consumed_at)::int AS "consumedAt",
+         a.expires_at <= now() AS expired,
+         (a.kind = 'RefreshToken' AND a.consumed_at IS NOT NULL AND ${GRACE} > 0
+          AND a.consumed_at > now() - make_interval(secs => ${GRACE})) AS "inGrace",
+         g.payload AS "grantPayload", a.grant_hash AS "grantHash", a.rests_on AS "restsOn"
+  ${COUNTING}`;
 
 const isUidTaken = (error: unknown): boolean =>
   error instanceof Error && error.message.includes('artifacts_uid_key');
@@ -93,29 +112,32 @@ export function grantsStore(db: Db) {
      * Writes or rewrites an artifact. A row that was spent or ended is never brought back: a
      * browser's request in flight saves its session again after the log-out that ended it, under
      * the same id or, found by the uid that sessions keep for life, under another. Nor does such a
-     * request take a session back to an older log-in of its owner, which would be dead.
+     * request take a session back to an older log-in of its owner, which would be dead. What is
+     * answered in steps takes each step once, and from the step before it. Returns whether the
+     * row says it now.
      */
-    async save(row: NewArtifact): Promise<void> {
+    async save(row: NewArtifact): Promise<boolean> {
       try {
-        await this.write(row);
+        return await this.write(row);
       } catch (error) {
         // Two requests of one browser saved the same session under two ids at the same moment:
         // now the first one can be seen, and the second has nothing to write.
         if (row.uid === null || !isUidTaken(error)) throw error;
-        await this.write(row);
+        return this.write(row);
       }
     },
 
-    async write(row: NewArtifact): Promise<void> {
-      await db.$executeRaw`
+    async write(row: NewArtifact): Promise<boolean> {
+      const changed = await db.$executeRaw`
         INSERT INTO artifacts AS a
-               (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, uid,
-                user_code_hash, auth_at, issued_at, expires_at)
+               (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, rests_on,
+                uid, user_code_hash, auth_at, issued_at, expires_at, stage)
         SELECT ${row.idHash}::bytea, ${row.kind}, ${asJson(row)}::jsonb,
                ${row.sealedPayload}::bytea, ${row.accountId}::uuid, ${row.clientId},
-               ${row.grantHash}::bytea, ${row.uid}, ${row.userCodeHash}::bytea,
+               ${row.grantHash}::bytea, ${[...row.restsOn]}::bytea[], ${row.uid},
+               ${row.userCodeHash}::bytea,
                ${row.authAt}::int, ${row.issuedAt}::int,
-               now() + make_interval(secs => ${row.ttlSeconds})
+               now() + make_interval(secs => ${row.ttlSeconds}), ${row.stage}::smallint
          ${
            row.uid === null
              ? Prisma.empty
@@ -126,11 +148,36 @@ export function grantsStore(db: Db) {
            SET payload = excluded.payload, sealed_payload = excluded.sealed_payload,
                account_id = excluded.account_id, client_id = excluded.client_id,
                grant_hash = excluded.grant_hash, uid = excluded.uid,
-               user_code_hash = excluded.user_code_hash, auth_at = excluded.auth_at,
-               expires_at = excluded.expires_at
+               user_code_hash = COALESCE(excluded.user_code_hash, a.user_code_hash),
+               auth_at = excluded.auth_at, expires_at = excluded.expires_at,
+               stage = excluded.stage
          WHERE a.kind = excluded.kind AND a.consumed_at IS NULL
+           AND a.stage IS NOT DISTINCT FROM ${row.fromStage}::smallint
            AND (a.kind <> 'Session' OR a.account_id IS DISTINCT FROM excluded.account_id
                 OR a.auth_at <= excluded.auth_at)`;
+      return changed > 0;
+    },
+
+    /**
+     * Notes that a device asks for its answer; false when it asks too soon. Two statements, each
+     * of them atomic: of many requests at once one is in time, at however many nodes.
+     */
+    async poll(idHash: Bytes, { first, more, most }: Polling): Promise<boolean> {
+      const inTime = await db.$executeRaw`
+        UPDATE artifacts
+           SET polled_at = statement_timestamp(), poll_seconds = COALESCE(poll_seconds, ${first})
+         WHERE id_hash = ${idHash} AND kind = 'DeviceCode'
+           AND (polled_at IS NULL
+                OR polled_at + make_interval(secs => poll_seconds) - interval '500 milliseconds'
+                   <= statement_timestamp())`;
+      if (inTime > 0) return true;
+      const early = await db.$executeRaw`
+        UPDATE artifacts
+           SET polled_at = statement_timestamp(),
+               poll_seconds = LEAST(poll_seconds + ${more}, ${most})
+         WHERE id_hash = ${idHash} AND kind = 'DeviceCode'`;
+      // Gone between the two: there is nothing to wait for.
+      return early === 0;
     },
 
     /** Moves a living session to another id with all it says now; false if it lives no more. */
@@ -154,6 +201,18 @@ export function grantsStore(db: Db) {
       return changed > 0;
     },
 
+    /**
+     * Takes a rotation back whose new token nobody has seen. One statement, so that there are
+     * never two that could be used.
+     */
+    async unspend(idHash: Bytes, successor: Bytes | null): Promise<void> {
+      await db.$executeRaw`
+        WITH gone AS (
+          DELETE FROM artifacts WHERE id_hash = ${successor}::bytea AND kind = 'RefreshToken')
+        UPDATE artifacts SET consumed_at = NULL
+         WHERE id_hash = ${idHash} AND kind = 'RefreshToken'`;
+    },
+
     /** Takes a value for the first time until it expires; false when it was taken already. */
     async claim(idHash: Bytes, ttlSeconds: number): Promise<boolean> {
       const changed = await db.$executeRaw`
@@ -170,14 +229,18 @@ export function grantsStore(db: Db) {
     },
 
     /**
-     * Ends a session, whatever its id is by now, but keeps its row as a gravestone until it
-     * expires (see `save`).
+     * Ends a session, whatever its id is by now, and has its clients told, but keeps its row as a
+     * gravestone until it expires (see `save`).
      */
     async bury(idHash: Bytes, uid: string | null): Promise<void> {
-      await db.$executeRaw`
-        UPDATE artifacts SET consumed_at = now(), payload = '{}'::jsonb
-         WHERE (id_hash = ${idHash} OR uid = ${uid}) AND kind = 'Session'
-           AND consumed_at IS NULL`;
+      await db.$queryRaw`
+        WITH ended AS (
+          UPDATE artifacts
+             SET consumed_at = now(), payload = jsonb_build_object('sids', ${SIDS})
+           WHERE (id_hash = ${idHash} OR uid = ${uid}) AND kind = 'Session'
+             AND consumed_at IS NULL
+          RETURNING account_id, payload->'sids' AS sids, expires_at > now() AS alive)
+        ${tellClients('ended')}`;
     },
 
     /** Dates the log-in of a living session anew; false if it lives no more. */
@@ -190,6 +253,15 @@ export function grantsStore(db: Db) {
          WHERE uid = ${uid} AND account_id = ${accountId}::uuid AND kind = 'Session'
            AND consumed_at IS NULL AND expires_at > now()`;
       return changed > 0;
+    },
+
+    /** Ends a grant with all that hangs on it; false if somebody else has, or it is gone. */
+    async endGrant(grantHash: Bytes): Promise<boolean> {
+      // The grant first: its row is what parallel requests wait for, and only one of them gets.
+      const ended = await db.$executeRaw`
+        DELETE FROM artifacts WHERE id_hash = ${grantHash} AND kind = 'Grant'`;
+      await this.removeByGrant(grantHash);
+      return ended > 0;
     },
 
     async removeByGrant(grantHash: Bytes): Promise<void> {
@@ -206,8 +278,12 @@ export function grantsStore(db: Db) {
            WHERE account_id = ${accountId}::uuid
              AND ((kind = 'Session' AND ${what.sessions}) OR (kind <> 'Session' AND ${what.tokens}))
              AND (kind <> 'Session' OR uid IS DISTINCT FROM ${what.except ?? null}::text)
-          RETURNING kind, consumed_at IS NULL AND expires_at > now() AS alive)
-        SELECT kind, count(*) FILTER (WHERE alive)::int AS alive FROM gone GROUP BY kind`;
+          RETURNING kind, account_id, consumed_at IS NULL AND expires_at > now() AS alive,
+                    CASE WHEN kind = 'Session' THEN ${SIDS} END AS sids),
+        told AS (${tellClients('gone')})
+        SELECT kind, count(*) FILTER (WHERE alive)::int AS alive,
+               (SELECT count(told.id) FROM told)::int AS told
+          FROM gone GROUP BY kind`;
       const count = (...kinds: ArtifactKind[]) =>
         rows.filter((row) => kinds.includes(row.kind)).reduce((sum, row) => sum + row.alive, 0);
       return {

@@ -12,6 +12,7 @@ export const activityKinds = [
   'account-enabled',
   'access-revoked',
   'credentials-revoked',
+  'acted-for',
   'unlocked',
   'signed-in',
   'sign-in-unusual',
@@ -27,6 +28,8 @@ export const activityKinds = [
   'sessions-ended',
   'application-allowed',
   'application-refused',
+  'device-let-in',
+  'device-refused',
   'application-removed',
   'application-replayed',
   'devices-forgotten',
@@ -60,9 +63,9 @@ export type ActivityKind = (typeof activityKinds)[number];
 type Told = Pick<AuditEntry, 'actorKind' | 'details'>;
 type Rule = ActivityKind | ((entry: Told) => ActivityKind) | 'left-out';
 
-/** An administrator, a program of theirs, or somebody at the command line. */
-export const isByStaff = ({ actorKind }: Pick<AuditEntry, 'actorKind'>): boolean =>
-  actorKind === 'operator' || actorKind === 'client';
+/** An administrator, a program of theirs, somebody at the command line, or a help desk. */
+export const isByStaff = ({ actorKind, event }: Pick<AuditEntry, 'actorKind' | 'event'>): boolean =>
+  actorKind === 'operator' || actorKind === 'client' || event === 'acted_for_shopper';
 
 /** What was wrong with a sign-in, where that may be told. */
 function refusal({ details }: Told): ActivityKind {
@@ -81,6 +84,8 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
     String(details.what).split(' ').includes('credentials')
       ? 'credentials-revoked'
       : 'access-revoked',
+  // That it was done, when and with what; whom it was, and in which words, is the shop's record.
+  acted_for_shopper: 'acted-for',
   account_unlocked: 'unlocked',
   sign_in_succeeded: 'signed-in',
   sign_in_refused: refusal,
@@ -94,6 +99,8 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   application_removed: 'application-removed',
   consent_granted: 'application-allowed',
   consent_refused: 'application-refused',
+  device_authorized: 'device-let-in',
+  device_denied: 'device-refused',
   code_reuse: 'application-replayed',
   refresh_reuse: 'application-replayed',
   device_forgotten: 'devices-forgotten',
@@ -127,6 +134,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   registration_requested: 'left-out',
   registration_void: 'left-out',
   // The operators' own affairs.
+  acting_refused: 'left-out',
   claim_mapped: 'left-out',
   claim_unmapped: 'left-out',
   client_configured: 'left-out',
@@ -143,6 +151,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   client_disabled: 'left-out',
   client_enabled: 'left-out',
   client_secret_issued: 'left-out',
+  backchannel_logout_failed: 'left-out',
   resource_server_created: 'left-out',
   scope_demand_changed: 'left-out',
   account_client_settled: 'left-out',

@@ -90,7 +90,7 @@ export async function composeServer(
     mutualTls: mutualTlsOf(config),
     outgoing,
     keyring: core.keyring,
-import { REGISTRATION_PATH } from './http/client-registration/routes.js';
+    registrationEndpoint,
     pages,
     devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
     devices: {
@@ -135,7 +135,7 @@ import { REGISTRATION_PATH } from './http/client-registration/routes.js';
   };
   const registering = {
     ...owned,
-    checkByHost: createClientCheck(host),
+    checkByHost: createClientCheck(host, mutualTlsOf(config)),
     uriOf: (clientId: string) => `${registrationEndpoint}/${clientId}`,
   };
   const { minLength } = config.passwords;

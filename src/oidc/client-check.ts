@@ -6,6 +6,7 @@ import { errors } from 'oidc-provider';
 import type { Client } from '../domain/clients/index.js';
 import { hostMetadata } from './clients.js';
 import type { Host } from './host.js';
+import { type MutualTlsParts, refuseWithoutCertificates } from './mutual-tls.js';
 
 type HostClientClass = {
   new (metadata: object): { metadata(): Record<string, unknown> };
@@ -18,11 +19,17 @@ export type ClientCheck = (
 ) => Promise<{ readonly fault: string } | { readonly understood: ReadonlySet<string> }>;
 
 /** The check may fetch the client's `sector_identifier_uri` (OpenID Connect Core 8.1). */
-export function createClientCheck(host: Pick<Host, 'current'>): ClientCheck {
+export function createClientCheck(
+  host: Pick<Host, 'current'>,
+  mutualTls: MutualTlsParts | undefined,
+): ClientCheck {
   return async (client) => {
     const HostClient = host.current().Client as unknown as HostClientClass;
     const metadata = hostMetadata(client);
+    const unserved = client.grantTypes.find((grant) => !metadata.grant_types?.includes(grant));
+    if (unserved) return { fault: `grant_types must not hold ${unserved}: it is not served here` };
     try {
+      refuseWithoutCertificates(client, mutualTls);
       await HostClient.validate(metadata);
       return { understood: new Set(Object.keys(new HostClient(metadata).metadata())) };
     } catch (error) {

@@ -10,6 +10,7 @@ import {
   OPEN,
   registerAt,
   sendMetadata,
+  withQuickCommands,
 } from '../support/client-registration.js';
 import {
   type Answer,
@@ -18,8 +19,8 @@ import {
   CATALOG,
   command,
   type Database,
-  openDatabase,
   ORDERS,
+  openDatabase,
   PROOF,
   post,
   register,
@@ -49,7 +50,9 @@ let networks = 0;
 
 beforeAll(async () => {
   const env = { ...OPEN, LATCHKEY_TRUSTED_PROXIES: '127.0.0.1/32' };
-  [server, closed] = await Promise.all([startServer({ env }), startServer()]);
+  [server, closed] = (await Promise.all([startServer({ env }), startServer()])).map(
+    withQuickCommands,
+  ) as [TestServer, TestServer];
   database = await openDatabase(server);
   ({ token } = await initialToken(server));
   const pair = await generateKeyPair('ES256', { extractable: true });
@@ -81,7 +84,7 @@ const newNetwork = () => {
 async function registered(metadata: object, ...args: string[]): Promise<Answer> {
   const own = await initialToken(server, ...args);
   const answer = await registerAt(server, own.token, metadata);
-  expect(answer.json).not.toHaveProperty('error');
+  expect(answer.json.error_description).toBeUndefined();
   expect(answer.status).toBe(201);
   return answer;
 }
@@ -206,9 +209,15 @@ describe('a registration', () => {
       scope: 'openid email',
       subject_type: 'pairwise',
       sector_identifier_uri: `${partnerUrl}/sector.json`,
+      userinfo_signed_response_alg: 'RS256',
+      authorization_signed_response_alg: 'RS256',
+      introspection_signed_response_alg: 'PS256',
+      request_object_signing_alg: 'ES256',
+      backchannel_logout_uri: 'https://partner.example/signed-out',
+      backchannel_logout_session_required: true,
       default_max_age: 3600,
       require_auth_time: true,
-      default_acr_values: ['urn:latchkey:acr:pwd'],
+      default_acr_values: ['urn:latchkey:acr:1'],
       initiate_login_uri: 'https://partner.example/login',
       software_id: '4NRB1-0XZABZI9E6-5SM3R',
       software_version: '2.1',
@@ -297,28 +306,87 @@ describe('a registration', () => {
 
   const refused: [string, object, string, string?][] = [
     ['no redirect URI', { redirect_uris: undefined }, 'redirect_uris', 'invalid_redirect_uri'],
-    ['redirect URIs that are a text', { redirect_uris: CALLBACK }, 'redirect_uris must be a list', 'invalid_redirect_uri'],
-    ['redirect URIs that are numbers', { redirect_uris: [7] }, 'redirect_uris must be a list', 'invalid_redirect_uri'],
-    ['a software statement', { software_statement: 'eyJ.eyJ.sig' }, 'software_statement', 'unapproved_software_statement'],
-    ['the implicit flow', { response_types: ['id_token'] }, 'response_types must not hold id_token'],
+    [
+      'redirect URIs that are a text',
+      { redirect_uris: CALLBACK },
+      'redirect_uris must be a list',
+      'invalid_redirect_uri',
+    ],
+    [
+      'redirect URIs that are numbers',
+      { redirect_uris: [7] },
+      'redirect_uris must be a list',
+      'invalid_redirect_uri',
+    ],
+    [
+      'a software statement',
+      { software_statement: 'eyJ.eyJ.sig' },
+      'software_statement',
+      'unapproved_software_statement',
+    ],
+    [
+      'the implicit flow',
+      { response_types: ['id_token'] },
+      'response_types must not hold id_token',
+    ],
     ['the implicit grant', { grant_types: ['implicit'] }, 'grant_types must not hold implicit'],
-    ['machine tokens', { grant_types: ['client_credentials'], redirect_uris: undefined }, 'client_credentials'],
-    ['grants and responses that disagree', { grant_types: ['refresh_token'], response_types: ['code'] }, 'must agree'],
+    [
+      'machine tokens',
+      { grant_types: ['client_credentials'], redirect_uris: undefined },
+      'client_credentials',
+    ],
+    [
+      'grants and responses that disagree',
+      { grant_types: ['refresh_token'], response_types: ['code'] },
+      'must agree',
+    ],
     ['a scope of an API', { scope: 'openid orders:read' }, 'scope must not hold orders:read'],
     ['a scope of the administration', { scope: 'openid users:write' }, 'users:write'],
-    ['an unknown way to authenticate', { token_endpoint_auth_method: 'client_secret_jwt' }, 'token_endpoint_auth_method'],
-    ['certificates where there are none', { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: 'CN=x' }, 'certificates'],
-    ['a key method without a key', { token_endpoint_auth_method: 'private_key_jwt' }, 'needs public keys'],
-    ['unsigned ID tokens', { id_token_signed_response_alg: 'none' }, 'id_token_signed_response_alg'],
-    ['encrypted ID tokens', { id_token_encrypted_response_alg: 'RSA-OAEP' }, 'id_token_encrypted_response_alg is not supported'],
-    ['request_uris', { request_uris: ['https://partner.example/r'] }, 'request_uris is not supported'],
+    [
+      'an unknown way to authenticate',
+      { token_endpoint_auth_method: 'client_secret_jwt' },
+      'token_endpoint_auth_method',
+    ],
+    [
+      'certificates where there are none',
+      { token_endpoint_auth_method: 'tls_client_auth', tls_client_auth_subject_dn: 'CN=x' },
+      'certificates',
+    ],
+    [
+      'a key method without a key',
+      { token_endpoint_auth_method: 'private_key_jwt' },
+      'needs public keys',
+    ],
+    [
+      'unsigned ID tokens',
+      { id_token_signed_response_alg: 'none' },
+      'id_token_signed_response_alg',
+    ],
+    [
+      'encrypted ID tokens',
+      { id_token_encrypted_response_alg: 'RSA-OAEP' },
+      'id_token_encrypted_response_alg is not supported',
+    ],
+    [
+      'request_uris',
+      { request_uris: ['https://partner.example/r'] },
+      'request_uris is not supported',
+    ],
     ['keys twice', { jwks: { keys: [] }, jwks_uri: 'https://partner.example/jwks' }, 'jwks'],
     ['a plain jwks_uri', { jwks_uri: 'http://partner.example/jwks' }, 'jwks_uri'],
     ['keys of the wrong kind', { jwks: 'none' }, 'jwks'],
     ['a plain policy_uri', { policy_uri: 'http://partner.example/p' }, 'https'],
     ['a script as its page', { client_uri: 'javascript:alert(1)' }, 'https'],
-    ['a script to begin log-ins', { initiate_login_uri: 'javascript:alert(1)' }, 'initiate_login_uri'],
-    ['a plain log-out address', { backchannel_logout_uri: 'http://partner.example/out' }, 'backchannel_logout_uri'],
+    [
+      'a script to begin log-ins',
+      { initiate_login_uri: 'javascript:alert(1)' },
+      'initiate_login_uri',
+    ],
+    [
+      'a plain log-out address',
+      { backchannel_logout_uri: 'http://partner.example/out' },
+      'backchannel_logout_uri',
+    ],
     ['a number as its name', { client_name: 7 }, 'client_name must be a text'],
     ['a name with a line break', { client_name: 'Two\nlines' }, 'printable'],
     ['a text where true or false belongs', { require_auth_time: 'yes' }, 'require_auth_time'],
@@ -369,8 +437,14 @@ describe('a registration', () => {
       ['null', 'one JSON object'],
       ['"text"', 'one JSON object'],
       [deep, 'nested deeper than 20'],
-      [`{"redirect_uris":["${CALLBACK}"],"redirect_uris":["https://evil.com/cb"]}`, 'redirect_uris stands twice'],
-      [`{"redirect_uris":["${CALLBACK}"],"redirect\\u005furis":["https://evil.com/cb"]}`, 'redirect_uris stands twice'],
+      [
+        `{"redirect_uris":["${CALLBACK}"],"redirect_uris":["https://evil.com/cb"]}`,
+        'redirect_uris stands twice',
+      ],
+      [
+        `{"redirect_uris":["${CALLBACK}"],"redirect\\u005furis":["https://evil.com/cb"]}`,
+        'redirect_uris stands twice',
+      ],
     ];
     for (const [body, said] of bodies) {
       const answer = await registerAt(server, token, body);
@@ -386,7 +460,13 @@ describe('a registration', () => {
 
   test('cannot be called what the shop is called, nor anything that looks like it', async () => {
     await register(server, 'oakfield', [
-      ...['--name', 'Oakfield Märkte', '--redirect-uri', 'https://oakfield.example/cb', '--first-party'],
+      ...[
+        '--name',
+        'Oakfield Märkte',
+        '--redirect-uri',
+        'https://oakfield.example/cb',
+        '--first-party',
+      ],
     ]);
     const names = [
       'Oakfield Märkte',
@@ -400,7 +480,11 @@ describe('a registration', () => {
     ];
     for (const name of names) {
       const answer = await registerAt(server, token, { ...GOOD, client_name: name });
-      expect([name, answer.status, answer.json.error]).toEqual([name, 400, 'invalid_client_metadata']);
+      expect([name, answer.status, answer.json.error]).toEqual([
+        name,
+        400,
+        'invalid_client_metadata',
+      ]);
       expect(answer.json.error_description).toContain('client_name');
     }
     await registered({ ...GOOD, client_name: 'Oakfield Märkte, a fan’s page' });
@@ -411,14 +495,15 @@ describe('a registration', () => {
     const { json } = await registered({ grant_types: ['client_credentials'] }, ...args);
     expect(json).toMatchObject({ scope: 'catalog:read', response_types: [], redirect_uris: [] });
     const pair = { client_id: String(json.client_id), client_secret: String(json.client_secret) };
-    const machine = (resource: string) =>
+    const machine = (resource: string, scope = 'catalog:read') =>
       post(
         server,
         '/oauth2/token',
-        { grant_type: 'client_credentials', resource },
+        { grant_type: 'client_credentials', resource, scope },
         { authorization: basic(pair) },
       );
     expect((await machine(CATALOG)).json.scope).toBe('catalog:read');
+    expect((await machine(CATALOG, 'catalog:write')).json.error).toBe('invalid_scope');
     expect((await machine(ORDERS)).json.error).toBe('invalid_target');
     expect((await machine('urn:latchkey:admin')).json.error).toBe('invalid_target');
   });
@@ -429,7 +514,7 @@ describe('a registered client', () => {
     const own = await initialToken(server);
     const config = await oidc.dynamicClientRegistration(
       new URL(server.issuer),
-      { ...GOOD, client_name: 'Fernhill Reports', id_token_signed_response_alg: 'RS256' },
+      { ...GOOD, client_name: 'Fernhill Reports', require_auth_time: true },
       undefined,
       { initialAccessToken: own.token, execute: [oidc.allowInsecureRequests] },
     );
@@ -455,8 +540,12 @@ describe('a registered client', () => {
       pkceCodeVerifier: PROOF.verifier,
       expectedState: 'st',
     });
-    expect(tokens.claims()).toMatchObject({ aud: id });
-    const userinfo = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims()?.sub ?? '');
+    expect(tokens.claims()).toMatchObject({ aud: id, auth_time: expect.any(Number) });
+    const userinfo = await oidc.fetchUserInfo(
+      config,
+      tokens.access_token,
+      tokens.claims()?.sub ?? '',
+    );
     expect(userinfo.email).toBe(shopper.email);
 
     const listed = await command(server, 'clients', 'list');
@@ -546,7 +635,12 @@ describe('a registered client', () => {
     expect((await sendMetadata(uri, newer, undefined, { method: 'GET' })).status).toBe(200);
     // The secret still counts, as the token endpoint tells: the code is wrong, the client right.
     const pair = { client_id: String(id), client_secret: String(secret) };
-    const grant = { grant_type: 'authorization_code', code: 'x', redirect_uri: 'x', code_verifier: PROOF.verifier };
+    const grant = {
+      grant_type: 'authorization_code',
+      code: 'x',
+      redirect_uri: 'x',
+      code_verifier: PROOF.verifier,
+    };
     const used = await post(server, '/oauth2/token', grant, { authorization: basic(pair) });
     expect(used.json.error).toBe('invalid_grant');
   });
@@ -563,7 +657,7 @@ describe('a registered client', () => {
       [{ client_id_issued_at: 1 }, 'client_id_issued_at must not be sent'],
       [{ scope: 'openid orders:read' }, 'scope'],
       [{ grant_types: ['client_credentials'] }, 'grant_types'],
-      [{ client_name: server.demo.clients.storefront ? 'Demo Shop' : '' }, 'client_name'],
+      [{ client_name: 'ALDER & Оak' }, 'client_name'],
       [{ redirect_uris: ['http://evil.com/cb'] }, 'must be https'],
     ] as const) {
       const put = await sendMetadata(uri, access, { ...own, ...changes }, { method: 'PUT' });
@@ -607,7 +701,11 @@ describe('a registered client', () => {
     const { uri, access } = managementOf(answer);
     await command(server, 'clients', 'disable', String(answer.json.client_id));
     const own = { ...GOOD, client_id: answer.json.client_id };
-    for (const [method, body] of [['GET', undefined], ['PUT', own], ['DELETE', undefined]] as const) {
+    for (const [method, body] of [
+      ['GET', undefined],
+      ['PUT', own],
+      ['DELETE', undefined],
+    ] as const) {
       const { status } = await sendMetadata(uri, access, body, { method });
       expect([method, status]).toEqual([method, 403]);
       const wrong = { method, headers: newNetwork() };
@@ -620,13 +718,18 @@ describe('a registered client', () => {
     const answer = await registered({ grant_types: ['client_credentials'] }, ...args);
     const { uri, access } = managementOf(answer);
     const { client_id, client_secret } = answer.json as Record<string, string>;
-    const authorization = basic({ client_id: String(client_id), client_secret: String(client_secret) });
+    const authorization = basic({
+      client_id: String(client_id),
+      client_secret: String(client_secret),
+    });
     const grant = { grant_type: 'client_credentials', resource: CATALOG };
     expect((await post(server, '/oauth2/token', grant, { authorization })).status).toBe(200);
 
     const gone = await sendMetadata(uri, access, undefined, { method: 'DELETE' });
     expect([gone.status, gone.text]).toEqual([204, '']);
-    expect((await post(server, '/oauth2/token', grant, { authorization })).json.error).toBe('invalid_client');
+    expect((await post(server, '/oauth2/token', grant, { authorization })).json.error).toBe(
+      'invalid_client',
+    );
     const again = { method: 'DELETE', headers: newNetwork() };
     expect((await sendMetadata(uri, access, undefined, again)).status).toBe(401);
   });
@@ -652,19 +755,31 @@ describe('a registered client', () => {
   test('is known to the database by digests alone', async () => {
     const own = await initialToken(server);
     const { json } = await registerAt(server, own.token, GOOD);
-    const tables = ['registration_tokens', 'client_registrations', 'clients', 'client_secrets', 'audit_events'];
+    const tables = [
+      'registration_tokens',
+      'client_registrations',
+      'clients',
+      'client_secrets',
+      'audit_events',
+    ];
     let dump = '';
     for (const table of tables) {
       const rows = await database.query(`SELECT t::text AS line FROM ${table} t`);
       dump += rows.map(({ line }) => String(line)).join('\n');
     }
-    for (const value of [own.token, json.registration_access_token, json.client_secret].map(String)) {
+    for (const value of [own.token, json.registration_access_token, json.client_secret].map(
+      String,
+    )) {
       expect(dump).not.toContain(value);
       expect(dump).not.toContain(Buffer.from(value).toString('hex'));
       expect(dump).not.toContain(Buffer.from(value, 'base64url').toString('hex'));
     }
     for (const value of [own.token, json.registration_access_token].map(String)) {
-      expect(dump).toContain(Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(value))).toString('hex'));
+      expect(dump).toContain(
+        Buffer.from(
+          await crypto.subtle.digest('SHA-256', new TextEncoder().encode(value)),
+        ).toString('hex'),
+      );
     }
   });
 });

@@ -1,6 +1,11 @@
 /** Clients that register themselves, many at once and on two nodes. */
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { initialToken, managementOf, OPEN } from '../support/client-registration.js';
+import {
+  initialToken,
+  managementOf,
+  OPEN,
+  withQuickCommands,
+} from '../support/client-registration.js';
 import { answerOf, atOnce, openDatabase, wire } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 
@@ -13,7 +18,7 @@ let nodes: readonly TestServer[];
 
 beforeAll(async () => {
   const env = { ...OPEN, LATCHKEY_RATE_LIMITS: 'off' };
-  server = await startServer({ env });
+  server = withQuickCommands(await startServer({ env }));
   const other = { ...env, LATCHKEY_ISSUER: server.issuer };
   nodes = [server, await startServer({ like: server, env: other })];
 });

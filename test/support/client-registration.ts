@@ -1,9 +1,23 @@
 /** Clients that register themselves, as tests need them. */
+import { openOperator } from './operator.js';
 import { type Answer, answerOf } from './protocol.js';
 import type { TestServer } from './server.js';
 
 /** Switches self-registration on. */
 export const OPEN = { LATCHKEY_REGISTRATION: 'token' };
+
+/** A server whose commands run within the test: there are many of them. */
+export function withQuickCommands(server: TestServer): TestServer {
+  const operator = openOperator(server);
+  return {
+    ...server,
+    cli: (args) => operator.run(...args),
+    async stop(signal) {
+      await operator.close();
+      return server.stop(signal);
+    },
+  };
+}
 
 /** An initial access token, made on the command line. */
 export async function initialToken(

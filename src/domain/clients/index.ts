@@ -36,6 +36,13 @@ export {
 } from './draft.js';
 export { nameFault } from './look-alike.js';
 export { type ClientMetadata, metadataNames } from './metadata.js';
+export {
+  isFapi,
+  maySignRequests,
+  maySignResponses,
+  needsProofKey,
+  tokenBinding,
+} from './profile-rules.js';
 export { type Profile, profiles } from './profiles.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
 export type ClientWithSecrets = ClientRow &

@@ -1,9 +1,13 @@
 /** Clients register themselves (RFC 7591) and manage what they registered (RFC 7592). */
-import { createServer, type Server } from 'node:http';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Server } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { exportJWK, generateKeyPair, type JWK } from 'jose';
 import * as oauth from 'oauth4webapi';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createAuthority, SERVER_AUTH } from '../support/certificates.js';
 import {
   initialToken,
   managementOf,
@@ -41,6 +45,7 @@ let closed: TestServer;
 /** Answers as a partner's server would: what stands here, at any path. */
 let partner: Server;
 let partnerUrl: string;
+let scratch: string;
 let sectorAnswer: unknown = [];
 /** Tokens whose quota a test does not have to share. */
 let token: string;
@@ -49,7 +54,20 @@ let privateJwk: JWK;
 let networks = 0;
 
 beforeAll(async () => {
-  const env = { ...OPEN, LATCHKEY_TRUSTED_PROXIES: '127.0.0.1/32' };
+  const authority = await createAuthority('CN=Partners');
+  const issued = await authority.issue({
+    name: 'CN=localhost',
+    alternatives: [{ type: 'dns', value: 'localhost' }],
+    purposes: [SERVER_AUTH],
+  });
+  scratch = await mkdtemp(join(tmpdir(), 'latchkey-partner-'));
+  const extra = join(scratch, 'authority.pem');
+  await writeFile(extra, authority.cert);
+  const env = {
+    ...OPEN,
+    LATCHKEY_TRUSTED_PROXIES: '127.0.0.1/32',
+    NODE_EXTRA_CA_CERTS: extra,
+  };
   [server, closed] = (await Promise.all([startServer({ env }), startServer()])).map(
     withQuickCommands,
   ) as [TestServer, TestServer];
@@ -57,16 +75,17 @@ beforeAll(async () => {
   ({ token } = await initialToken(server));
   const pair = await generateKeyPair('ES256', { extractable: true });
   [jwk, privateJwk] = await Promise.all([exportJWK(pair.publicKey), exportJWK(pair.privateKey)]);
-  partner = createServer((_req, res) => {
+  partner = createServer({ cert: issued.cert, key: issued.key }, (_req, res) => {
     res.setHeader('content-type', 'application/json');
     res.end(JSON.stringify(sectorAnswer));
   });
   await new Promise<void>((done) => partner.listen(0, '127.0.0.1', done));
   const address = partner.address();
-  partnerUrl = `http://localhost:${typeof address === 'object' ? address?.port : 0}`;
+  partnerUrl = `https://localhost:${typeof address === 'object' ? address?.port : 0}`;
 });
 afterAll(async () => {
   partner?.close();
+  await rm(scratch, { recursive: true, force: true });
   await database?.close();
   await Promise.all([server?.stop(), closed?.stop()]);
 });
@@ -414,11 +433,15 @@ describe('a registration', () => {
     sectorAnswer = ['https://partner.example/another'];
     const own = await initialToken(server);
     const pairwise = { ...GOOD, subject_type: 'pairwise' };
-    for (const uri of [`${partnerUrl}/sector.json`, 'https://10.0.0.1/sector.json']) {
+    for (const [uri, said] of [
+      [`${partnerUrl}/sector.json`, 'all registered redirect_uris must be included'],
+      ['https://10.0.0.1/sector.json', 'could not load sector_identifier_uri'],
+      ['http://partner.example/sector.json', 'sector_identifier_uri must be an https address'],
+    ]) {
       const metadata = { ...pairwise, sector_identifier_uri: uri };
       const answer = await registerAt(server, own.token, metadata);
       expect([answer.status, answer.json.error]).toEqual([400, 'invalid_client_metadata']);
-      expect(answer.json.error_description).toContain('sector_identifier_uri');
+      expect(answer.json.error_description).toContain(said);
     }
     const rows = await database.query(
       'SELECT clients, window_clients FROM registration_tokens WHERE id = $1',
@@ -666,6 +689,21 @@ describe('a registered client', () => {
     }
     const whole = await sendMetadata(uri, access, own, { method: 'PUT' });
     expect(whole.status).toBe(200);
+  });
+
+  test('changes itself twenty times an hour, and then has to wait', async () => {
+    const answer = await registered(GOOD);
+    const own = { ...GOOD, client_id: answer.json.client_id };
+    const { uri } = managementOf(answer);
+    let { access } = managementOf(answer);
+    for (let turn = 0; turn < 20; turn += 1) {
+      const put = await sendMetadata(uri, access, own, { method: 'PUT' });
+      expect(put.status).toBe(200);
+      ({ access } = managementOf(put));
+    }
+    const over = await sendMetadata(uri, access, own, { method: 'PUT' });
+    expect([over.status, Number(over.headers.get('retry-after'))]).toEqual([429, 3_600]);
+    expect((await sendMetadata(uri, access, undefined, { method: 'GET' })).status).toBe(200);
   });
 
   test('that turns to keys loses its secret, and gets one when it turns back', async () => {

@@ -103,10 +103,13 @@ export function createClientRegistrations({ db }: { db: Db }) {
     returnRegistration: (tokenId: string): Promise<void> => store.giveBack(tokenId),
 
     /** Notes that a client registered itself; returns its registration access token this once. */
-    async noteRegistration(clientId: string, tokenId: string): Promise<string> {
+    async noteRegistration(
+      clientId: string,
+      tokenId: string,
+    ): Promise<{ readonly access: string; readonly createdAt: Date }> {
       const access = newBearerValue();
-      await store.insertRegistration({ clientId, tokenId, accessHash: digest(access) });
-      return access;
+      const row = { clientId, tokenId, accessHash: digest(access) };
+      return { access, createdAt: await store.insertRegistration(row) };
     },
 
     /** The registration of a client, if `access` is its registration access token. */

@@ -110,10 +110,12 @@ export function registrationTokenStore(db: Db, perHour: number) {
       clientId: string;
       tokenId: string;
       accessHash: Bytes;
-    }): Promise<void> {
-      await db.$executeRaw`
+    }): Promise<Date> {
+      const rows = await db.$queryRaw<{ createdAt: Date }[]>`
         INSERT INTO client_registrations (client_id, token_id, access_hash, created_at)
-        VALUES (${row.clientId}, ${row.tokenId}::uuid, ${row.accessHash}, clock_timestamp())`;
+        VALUES (${row.clientId}, ${row.tokenId}::uuid, ${row.accessHash}, clock_timestamp())
+        RETURNING created_at AS "createdAt"`;
+      return rows[0]?.createdAt ?? new Date(0);
     },
 
     async findRegistration(clientId: string) {

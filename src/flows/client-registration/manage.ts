@@ -30,10 +30,17 @@ type Told = { readonly kind: 'told'; readonly information: ClientInformation };
 export type ManageRegistration = {
   read(input: Asked): Promise<Denied | Told>;
   /** The body replaces everything; what it leaves out gets its default. */
-  replace(input: Asked & { readonly body: unknown }): Promise<Denied | Told | Refusal>;
+  replace(
+    input: Asked & { readonly body: unknown },
+  ): Promise<
+    Denied | Told | Refusal | { readonly kind: 'limited'; readonly retryAfterSeconds: number }
+  >;
   /** All that was issued to the client ends with it. */
   remove(input: Asked): Promise<Denied | { readonly kind: 'removed' }>;
 };
+
+const AN_HOUR = 3600;
+const CHANGES_PER_HOUR = 20;
 
 /** RFC 7592 section 2.2: the server's own, so nobody may send them back changed, or at all. */
 const OURS = [
@@ -88,6 +95,9 @@ export function createManageRegistration(parts: ClientRegistrationParts): Manage
       const wish = { ...read.wish, draft: keepOperators(client, read.wish.draft) };
       const refused = await judge(domain, wish);
       if (refused) return refused;
+      // Other servers are asked for it: counted first, as a registration is.
+      const count = await domain.risk.countUse('client-change', client.id, AN_HOUR);
+      if (count > CHANGES_PER_HOUR) return { kind: 'limited', retryAfterSeconds: AN_HOUR };
       const settled = await settleByHost(wish.draft, checkByHost);
       if (settled.kind === 'refused') return settled;
 

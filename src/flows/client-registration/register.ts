@@ -30,7 +30,7 @@ export type RegisterItself = (input: {
 }) => Promise<RegisterItselfResult>;
 
 export function createRegisterItself(parts: ClientRegistrationParts): RegisterItself {
-  const { domain, transact, clock, checkByHost, uriOf } = parts;
+  const { domain, transact, checkByHost, uriOf } = parts;
   const { clientRegistrations } = domain;
 
   return async ({ token, body, origin }) => {
@@ -54,7 +54,7 @@ export function createRegisterItself(parts: ClientRegistrationParts): RegisterIt
       const made = await transact((inside) => store(inside, wish, permit.id, origin));
       done = true;
       const { grants } = wish;
-      const known = { ...made, grants, registeredAt: clock.now(), uri: uriOf(clientId) };
+      const known = { ...made, grants, uri: uriOf(clientId) };
       return { kind: 'registered', information: informationOf(clientOf(wish.draft), known) };
     } finally {
       if (!done) await clientRegistrations.returnRegistration(permit.id);
@@ -67,7 +67,7 @@ async function store(
   { draft, grants }: Wish,
   tokenId: string,
   origin: Origin,
-): Promise<{ secret: string | undefined; access: string }> {
+): Promise<{ secret: string | undefined; access: string; registeredAt: Date }> {
   await clients.register(draft);
   await grantWithin(access, draft.id, grants);
   const issued = needsSecret(draft) ? await clients.issueSecret(draft.id) : undefined;
@@ -80,7 +80,11 @@ async function store(
     origin,
     details: { name: draft.name, authMethod: draft.authMethod },
   });
-  return { secret: issued?.kind === 'issued' ? issued.secret : undefined, access: own };
+  return {
+    secret: issued?.kind === 'issued' ? issued.secret : undefined,
+    access: own.access,
+    registeredAt: own.createdAt,
+  };
 }
 
 /** Gives a client exactly these scopes of these APIs; those of others are an operator's doing. */

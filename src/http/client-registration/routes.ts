@@ -112,6 +112,9 @@ function present(ctx: AppContext, result: Managed | undefined): void {
     case 'removed':
       ctx.status = 204;
       return;
+    case 'limited':
+      tooMany(ctx, result.retryAfterSeconds, 'this client has changed often enough for now');
+      return;
     case 'disabled':
       refuse(ctx, 403, 'access_denied', 'this client is disabled');
       return;

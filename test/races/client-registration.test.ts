@@ -1,4 +1,5 @@
 /** Clients that register themselves, many at once and on two nodes. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import {
   initialToken,
@@ -27,17 +28,23 @@ afterAll(async () => {
   await server?.stop();
 });
 
-const send = (turn: number, method: string, path: string, token: string, body: object) =>
-  wire((nodes[turn % nodes.length] as TestServer).port, {
-    method,
-    path,
-    headers: {
-      host: new URL(server.issuer).host,
-      'content-type': 'application/json',
-      authorization: `Bearer ${token}`,
-    },
-    body: JSON.stringify(body),
-  });
+/** Sends it to one of the nodes; tried again while that is too busy. */
+async function send(turn: number, method: string, path: string, token: string, body?: object) {
+  for (;;) {
+    const answer = await wire((nodes[turn % nodes.length] as TestServer).port, {
+      method,
+      path,
+      headers: {
+        host: new URL(server.issuer).host,
+        authorization: `Bearer ${token}`,
+        ...(body ? { 'content-type': 'application/json' } : {}),
+      },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    if (answer.status !== 503) return answer;
+    await sleep(200);
+  }
+}
 
 async function stored(tokenId: string) {
   const database = await openDatabase(server);
@@ -54,9 +61,12 @@ async function stored(tokenId: string) {
 
 test('fifty registrations at once over two nodes make twenty clients', async () => {
   const { id, token } = await initialToken(server);
-  const answers = await atOnce(50, (turn) => send(turn, 'POST', '/oauth2/register', token, GOOD));
-  const count = (status: number) => answers.filter((answer) => answer.status === status).length;
-  expect([count(201), count(429)]).toEqual([20, 30]);
+  const ask = (turn: number) => send(turn, 'POST', '/oauth2/register', token, GOOD);
+  const statuses = (await atOnce(50, ask)).map(({ status }) => status);
+  // What a busy node gave back, others were refused before; it is there for who asks again.
+  while (statuses.at(-1) !== 429 || statuses.length === 50) statuses.push((await ask(0)).status);
+  expect([...new Set(statuses)].sort()).toEqual([201, 429]);
+  expect(statuses.filter((status) => status === 201)).toHaveLength(20);
   expect(await stored(id)).toBe(20);
 });
 
@@ -99,7 +109,7 @@ test('of ten deletions one counts', async () => {
   const made = await send(0, 'POST', '/oauth2/register', token, GOOD);
   const { pathname } = new URL(String(made.json.registration_client_uri));
   const access = String(made.json.registration_access_token);
-  const answers = await atOnce(10, (turn) => send(turn, 'DELETE', pathname, access, {}));
+  const answers = await atOnce(10, (turn) => send(turn, 'DELETE', pathname, access));
   expect(answers.filter(({ status }) => status === 204)).toHaveLength(1);
   expect(answers.filter(({ status }) => status === 401)).toHaveLength(9);
 });

@@ -99,8 +99,12 @@ export function createClientRegistrations({ db }: { db: Db }) {
         : { kind: 'limited', retryAfterSeconds: Math.max(seconds, 1) };
     },
 
-    /** Nothing came of it: it does not count in all, but it does in its hour. */
-    returnRegistration: (tokenId: string): Promise<void> => store.giveBack(tokenId),
+    /**
+     * Nothing came of it: it does not count in all; in its hour it does, unless that was the
+     * server's own fault.
+     */
+    returnRegistration: (tokenId: string, ownFault: boolean): Promise<void> =>
+      store.giveBack(tokenId, ownFault ? 1 : 0),
 
     /** Notes that a client registered itself; returns its registration access token this once. */
     async noteRegistration(

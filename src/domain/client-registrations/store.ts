@@ -101,9 +101,12 @@ export function registrationTokenStore(db: Db, perHour: number) {
       return rows[0]?.seconds;
     },
 
-    async giveBack(id: string): Promise<void> {
+    async giveBack(id: string, ofTheHour: 0 | 1): Promise<void> {
       await db.$executeRaw`
-        UPDATE registration_tokens SET clients = GREATEST(clients - 1, 0) WHERE id = ${id}::uuid`;
+        UPDATE registration_tokens
+           SET clients = GREATEST(clients - 1, 0),
+               window_clients = GREATEST(window_clients - ${ofTheHour}::int, 0)
+         WHERE id = ${id}::uuid`;
     },
 
     async insertRegistration(row: {

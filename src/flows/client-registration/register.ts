@@ -46,18 +46,20 @@ export function createRegisterItself(parts: ClientRegistrationParts): RegisterIt
     const slot = await clientRegistrations.spendRegistration(permit.id);
     if (slot.kind === 'gone') return { kind: 'unknown-token' };
     if (slot.kind === 'limited') return slot;
-    let done = false;
     try {
       const settled = await settleByHost(read.wish.draft, checkByHost);
-      if (settled.kind === 'refused') return settled;
+      if (settled.kind === 'refused') {
+        await clientRegistrations.returnRegistration(permit.id, false);
+        return settled;
+      }
       const wish = { ...read.wish, draft: settled.draft };
       const made = await transact((inside) => store(inside, wish, permit.id, origin));
-      done = true;
-      const { grants } = wish;
-      const known = { ...made, grants, uri: uriOf(clientId) };
+      const known = { ...made, grants: wish.grants, uri: uriOf(clientId) };
       return { kind: 'registered', information: informationOf(clientOf(wish.draft), known) };
-    } finally {
-      if (!done) await clientRegistrations.returnRegistration(permit.id);
+    } catch (error) {
+      // What stands in the way of this may fail as well; the first failure is the one to tell.
+      await clientRegistrations.returnRegistration(permit.id, true).catch(() => undefined);
+      throw error;
     }
   };
 }

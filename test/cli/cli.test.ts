@@ -356,6 +356,7 @@ describe('clients list', () => {
       firstParty: true,
       signUp: true,
       emailCode: true,
+      selfRegistered: false,
     });
     expect(shown).toContainEqual(
       expect.objectContaining({ client_id: 'demo-orders-api', signUp: false, emailCode: false }),

@@ -363,7 +363,7 @@ describe('clients list', () => {
     );
     const { lines } = await latchkey('clients', 'list');
     expect(lines[0]).toMatch(
-      /^ID +NAME +STATUS +AUTHENTICATION +FIRST PARTY +SIGN-UP +E-MAIL CODE$/,
+      /^ID +NAME +STATUS +AUTHENTICATION +FIRST PARTY +SIGN-UP +E-MAIL CODE +REGISTERED BY$/,
     );
     expect(lines).toHaveLength(shown.length + 1);
   });

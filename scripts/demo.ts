@@ -1,5 +1,5 @@
 /**
- * The demo shop with one command: Latchkey, the orders API and the storefront, and what to try.
+ * The demo shop with one command: Latchkey, the orders API, the storefront and a till, and what to try.
  * They come up in this order and go down in the reverse one; none is left behind.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -30,6 +30,7 @@ const demoFile = join(dataDir, 'demo.json');
 // The storefront's address is registered with its client, so it cannot be another one.
 const STOREFRONT_PORT = 4000;
 const API_PORT = 4002;
+const TILL_PORT = 4003;
 
 const say = (text = '') => console.log(text);
 
@@ -42,8 +43,9 @@ async function main(): Promise<number> {
   try {
     await needPort(STOREFRONT_PORT, 'the storefront');
     await needPort(API_PORT, 'the orders API');
+    await needPort(TILL_PORT, 'the till');
     build();
-    say('Starting Latchkey, the orders API and the storefront …');
+    say('Starting Latchkey, the orders API, the storefront and the till …');
     const ready =
       (await start(parts, 'Latchkey', ['dist/main.js', 'start'], {
         LATCHKEY_SEED: 'demo',
@@ -51,7 +53,8 @@ async function main(): Promise<number> {
         ...(process.stdout.isTTY ? { LOG_FORMAT: 'pretty' } : {}),
       })) &&
       (await startExample(parts, 'The orders API', 'orders-api', API_PORT)) &&
-      (await startExample(parts, 'The storefront', 'storefront', STOREFRONT_PORT));
+      (await startExample(parts, 'The storefront', 'storefront', STOREFRONT_PORT)) &&
+      (await startExample(parts, 'The till', 'till', TILL_PORT));
     if (!ready) return 0;
     explain(JSON.parse(readFileSync(demoFile, 'utf8')) as Demo);
     await Promise.race([
@@ -161,6 +164,10 @@ function explain({ issuer, users }: Demo): void {
      ${where}npm run latchkey -- users revoke ${email}
 
   4  Reload the shop: the orders are refused at once, and signing in asks for the password.
+
+  5  Or sign in without typing a password where you stand:
+
+     http://localhost:${TILL_PORT}   a till, with a code and a picture for your phone
 
   Latchkey      ${issuer}
   Orders API    http://localhost:${API_PORT}/orders

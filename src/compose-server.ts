@@ -17,12 +17,14 @@ import { createCompleteRegistration } from './flows/registration/complete.js';
 import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createApp } from './http/app.js';
-import type { AppContext } from './http/context.js';
+import { type AppContext, originOf } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
+import { createDeviceRenderer } from './http/device-pages.js';
 import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
+import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
@@ -52,6 +54,14 @@ export async function composeServer(
     changes,
     clock,
   });
+  const describeAccount = async (accountId: string) => {
+    const person = await domain.identity.findPerson(accountId);
+    return {
+      maskedEmail: person?.email ? maskEmail(person.email) : '',
+      locale: person?.profile.locale,
+    };
+  };
+  const pages = createHostPages(hostPages);
   const host = await createHost({
     issuer: config.issuer,
     cookieKeys: config.cookieKeys,
@@ -61,7 +71,16 @@ export async function composeServer(
     claims: domain.claims,
     pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
     directory,
-    pages: createHostPages(hostPages),
+    pages,
+    devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
+    devices: {
+      tries: config.rateLimits ? domain.risk : undefined,
+      answer: (code, request) =>
+        flows.storeDeviceCode(code, {
+          accountId: request?.oidc.session?.accountId,
+          origin: request ? originOf(request as unknown as AppContext) : {},
+        }),
+    },
     keys: domain.keys,
     changes,
     clock,
@@ -133,13 +152,7 @@ export async function composeServer(
       interactions,
       signIn,
       answerConsent: flows.answerConsent,
-      async describeAccount(accountId) {
-        const person = await domain.identity.findPerson(accountId);
-        return {
-          maskedEmail: person?.email ? maskEmail(person.email) : '',
-          locale: person?.profile.locale,
-        };
-      },
+      describeAccount,
       tokens,
       devices,
     },

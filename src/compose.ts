@@ -30,11 +30,12 @@ import {
 import { createKeys } from './domain/keys/index.js';
 import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
-import { createRisk } from './domain/risk/index.js';
+import { createRisk, createUserCodeTries } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
 import { createAllowEmailCode } from './flows/allow-email-code.js';
 import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
+import { createStoreDeviceCode } from './flows/answer-device.js';
 import { createAuthorizeAdministrator } from './flows/authorize-administrator.js';
 import { createBrandClient } from './flows/brand-client.js';
 import { createChangeScopeDemand } from './flows/change-scope-demand.js';
@@ -113,7 +114,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
     },
     attempts: createAttempts({ db, keyring }),
     registrations: createRegistrations({ db, keyring }),
-    risk: createRisk({ db, clock, keyring }),
+    risk: { ...createRisk({ db, clock, keyring }), ...createUserCodeTries({ db, keyring }) },
     clients: {
       ...createClients({ db, clock, production }),
       ...createBrands({ db, colours, readMarkup }),
@@ -167,6 +168,7 @@ export function composeCore(
 
   const flows = {
     answerConsent: createAnswerConsent(given),
+    storeDeviceCode: createStoreDeviceCode(given),
     revokeAccess: createRevokeAccess(given),
     unlockAccount: createUnlockAccount(given),
     resetSecondFactor: createResetSecondFactor({

@@ -18,7 +18,7 @@ import type { EmailChanges, EmailRequests, Identity } from '../domain/identity/i
 import type { Keys } from '../domain/keys/index.js';
 import type { Mail } from '../domain/mail/index.js';
 import type { Registrations } from '../domain/registrations/index.js';
-import type { Risk } from '../domain/risk/index.js';
+import type { Risk, UserCodeTries } from '../domain/risk/index.js';
 import type { Attempts } from '../domain/signin/index.js';
 
 export type Domain = {
@@ -33,7 +33,7 @@ export type Domain = {
     Passkeys;
   readonly attempts: Attempts;
   readonly registrations: Registrations;
-  readonly risk: Risk;
+  readonly risk: Risk & UserCodeTries;
   readonly clients: Clients & Brands;
   readonly access: Access;
   readonly claims: ClaimMappings;

@@ -95,7 +95,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     app.use(router.routes());
     app.use(router.allowedMethods());
   }
-  app.use(protocolRoutes(parts.protocolHost, parts.clientAuthFailures));
+  app.use(protocolRoutes(parts.issuer, parts.protocolHost, parts.clientAuthFailures));
   return app;
 }
 

@@ -5,8 +5,10 @@
  */
 import { AppError } from '../kernel/errors.js';
 import type { AppMiddleware } from './context.js';
+import { DEVICE } from './device-pages.js';
 import type { HostContext } from './host-pages.js';
 import { type ClientAuthFailures, limitClientAuth } from './middleware/client-auth-limit.js';
+import { refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget } from './middleware/headers.js';
 import { drawOnwardForm } from './onward.js';
 
@@ -21,11 +23,13 @@ const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
   ['/oauth2/introspect', ['POST', 'OPTIONS']],
   ['/oauth2/revoke', ['POST', 'OPTIONS']],
   ['/oauth2/par', ['POST', 'OPTIONS']],
+  ['/oauth2/device_authorization', ['POST', 'OPTIONS']],
+  [DEVICE, ['GET', 'POST']],
   ['/oauth2/logout', ['GET']],
   ['/oauth2/logout/confirm', ['POST']],
   ['/oauth2/logout/success', ['GET']],
 ]);
-const RESUME = /^\/oauth2\/authorize\/[A-Za-z0-9_-]{1,100}$/;
+const RESUME = /^(\/oauth2\/authorize|\/device)\/[A-Za-z0-9_-]{1,100}$/;
 
 /** Public, short-lived by RFC 7517's advice: a new key is published ten minutes ahead. */
 const CACHEABLE = new Set([
@@ -38,17 +42,24 @@ const CACHEABLE = new Set([
  * @param host runs the protocol host's own middleware on the request
  * @param failures of clients that could not prove who they are
  */
-export function protocolRoutes(host: AppMiddleware, failures: ClientAuthFailures): AppMiddleware {
+export function protocolRoutes(
+  issuer: string,
+  host: AppMiddleware,
+  failures: ClientAuthFailures,
+): AppMiddleware {
   const limited = limitClientAuth(failures);
+  const ownForms = refuseCrossSite(issuer);
   return async (ctx, next) => {
-    const resumed = RESUME.test(ctx.path);
+    const [, resumed] = RESUME.exec(ctx.path) ?? [];
     const methods = resumed ? ['GET'] : endpoints.get(ctx.path);
     if (!methods) return next();
-    ctx.state.route = resumed ? '/oauth2/authorize/:uid' : ctx.path;
+    ctx.state.route = resumed ? `${resumed}/:uid` : ctx.path;
     if (!methods.includes(ctx.method)) {
       ctx.set('Allow', methods.join(', '));
       throw new AppError('method_not_allowed');
     }
+    // The host's own secret in the form holds as well; this is the browser's word on top of it.
+    if (ctx.path === DEVICE) await ownForms(ctx, async () => undefined);
     const policy = ctx.response.get('Content-Security-Policy');
     await limited(ctx, () => host(ctx, async () => undefined));
     if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {

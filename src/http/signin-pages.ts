@@ -171,7 +171,8 @@ export function showConsent(
   });
 }
 
-function hostOf(uri: string): string {
+function hostOf(uri: string | undefined): string {
+  if (uri === undefined) return '';
   try {
     const url = new URL(uri);
     return url.host || url.protocol.slice(0, -1);

@@ -8,6 +8,7 @@ export * from './views/account-own.js';
 export * from './views/account-second-step.js';
 export { PUZZLE_POLICY, type SignInChallenge } from './views/challenge.js';
 export * from './views/consent.js';
+export * from './views/device.js';
 export * from './views/email-change.js';
 export * from './views/email-code.js';
 export * from './views/leaving.js';

@@ -9,6 +9,7 @@ import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/gran
 import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
+import { type AnswerDevice, DeviceCodeTaken } from './device-codes.js';
 import { guarded } from './errors.js';
 
 // For the kinds that the host may store without an end.
@@ -17,9 +18,9 @@ const A_YEAR = 365 * 24 * 3600;
 type RequestContext = NonNullable<typeof Provider.ctx>;
 
 /**
- * Sessions found by uid and device codes found by user code come back without their bearer
- * value, but the host needs a name to save them under. The name is the digest, under a prefix
- * drawn when the process starts: nobody outside can present one.
+ * Sessions found by uid come back without their bearer value, but the host needs a name to save
+ * them under. The name is the digest, under a prefix drawn when the process starts: nobody
+ * outside can present one. (That of a device code has to be good in another process as well.)
  */
 const HANDLE = `${randomBytes(24).toString('base64url')}.`;
 
@@ -97,13 +98,16 @@ function withDevice(payload: AdapterPayload): AdapterPayload {
   return { ...payload, device: describeUserAgent(agent), seenAt } as AdapterPayload;
 }
 
-function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
+function adapterFor(kind: ArtifactKind, grants: Grants, answerDevice: AnswerDevice): Adapter {
+  const keyOfKind = (id: string): ArtifactKey =>
+    (kind === 'DeviceCode' && grants.keyOfHandle(id)) || keyOf(id);
   const asPayload = (payload: Record<string, unknown>, jti: string): AdapterPayload =>
     ({ ...payload, jti }) as AdapterPayload;
 
   return {
     async find(id) {
-      const found = await guarded(() => lookUp(grants, id));
+      const named = kind === 'DeviceCode' && grants.keyOfHandle(id) !== undefined;
+      const found = await guarded(() => (named ? grants.findByHandle(id) : lookUp(grants, id)));
       return found?.kind === kind ? asPayload(found.payload, id) : undefined;
     },
 
@@ -115,7 +119,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
     async findByUserCode(userCode) {
       const found = await guarded(() => grants.findByUserCode(userCode));
       if (found?.kind !== kind) return undefined;
-      return asPayload({ ...found.payload, userCode }, handleOf(found.idHash));
+      return asPayload({ ...found.payload, userCode }, grants.handleOf(found.idHash));
     },
 
     async upsert(id, given, expiresIn) {
@@ -130,6 +134,11 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
         );
         return;
       }
+      if (kind === 'DeviceCode') {
+        const code = { key: keyOfKind(id), payload: { ...payload }, ttlSeconds: expiresIn ?? 1 };
+        if (await guarded(() => answerDevice(code, ctx))) return;
+        throw new DeviceCodeTaken();
+      }
       const authAt = kind === 'Grant' ? loginTime() : undefined;
       await guarded(() =>
         grants.save(kind, keyOf(id), { ...payload }, expiresIn ?? A_YEAR, authAt),
@@ -138,7 +147,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 
     async consume(id) {
       forget();
-      if (await guarded(() => grants.spend(kind, keyOf(id)))) return;
+      if (await guarded(() => grants.spend(kind, keyOfKind(id)))) return;
       // Zero rows: somebody was faster. A plain Error would be a 500, so the host's own classes.
       throw kind === 'PushedAuthorizationRequest'
         ? new errors.InvalidRequestUri('request_uri was already used')
@@ -153,7 +162,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
         renewals.set(ctx, id);
         return;
       }
-      await guarded(() => grants.remove(kind, keyOf(id), session?.uid));
+      await guarded(() => grants.remove(kind, keyOfKind(id), session?.uid));
     },
 
     async revokeByGrantId(grantId) {
@@ -167,6 +176,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants): Adapter {
 export function createAdapterFactory(
   grants: Grants,
   clients: Pick<Adapter, 'find'>,
+  answerDevice: AnswerDevice,
 ): (name: string) => Adapter {
   const refuse = async (): Promise<never> => {
     throw new Error('Clients are not stored through the protocol host');
@@ -182,5 +192,5 @@ export function createAdapterFactory(
           destroy: refuse,
           revokeByGrantId: refuse,
         }
-      : adapterFor(name as ArtifactKind, grants);
+      : adapterFor(name as ArtifactKind, grants, answerDevice);
 }

@@ -7,6 +7,7 @@ import type Provider from 'oidc-provider';
 import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider';
 import { type ClientMetadata as Registered, secretMatches } from '../domain/clients/index.js';
 import type { Clock } from '../kernel/clock.js';
+import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
 
@@ -16,7 +17,12 @@ export type HostClient = InstanceType<Provider['Client']>;
 // and if it ever were, nobody could know it.
 const NO_SECRET = randomBytes(48).toString('base64url');
 
-const GRANTS_OF_HOST = new Set(['authorization_code', 'refresh_token', 'client_credentials']);
+const GRANTS_OF_HOST = new Set([
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  DEVICE_CODE_GRANT,
+]);
 
 /** Registration → the metadata names of RFC 7591. */
 function toMetadata({ client }: ClientFacts): ClientMetadata {

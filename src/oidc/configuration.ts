@@ -16,6 +16,8 @@ import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
+import type { DeviceFlowParts } from './device-codes.js';
+import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
@@ -39,6 +41,9 @@ export const routes = {
   revocation: '/oauth2/revoke',
   end_session: '/oauth2/logout',
   pushed_authorization_request: '/oauth2/par',
+  device_authorization: '/oauth2/device_authorization',
+  // Short, because people type it.
+  code_verification: '/device',
 } as const;
 
 export type ConfigurationParts = {
@@ -53,6 +58,8 @@ export type ConfigurationParts = {
   readonly pairwiseSubject: PairwiseSubject;
   readonly directory: Directory;
   readonly pages: HostPages;
+  readonly devicePages: DevicePages;
+  readonly devices: DeviceFlowParts;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -73,7 +80,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory)),
+    adapter: createAdapterFactory(parts.grants, clientAdapter(directory), parts.devices.answer),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
@@ -111,6 +118,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
+      deviceFlow: deviceFlow(parts.devicePages),
       dPoP: {
         enabled: true,
         nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
@@ -167,8 +175,8 @@ async function describeLogin(
   parts: Pick<ConfigurationParts, 'access' | 'mappings'>,
 ) {
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
-  const { AuthorizationCode, RefreshToken } = ctx.oidc.entities;
-  const source = RefreshToken ?? AuthorizationCode;
+  const { AuthorizationCode, DeviceCode, RefreshToken } = ctx.oidc.entities;
+  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode;
   if (!source) return undefined;
   const { authTime, acr, amr } = source;
   const { accountId, scopes } = source;

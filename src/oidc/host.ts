@@ -11,6 +11,7 @@ import type { Keys } from '../domain/keys/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
+import { teachDeviceCodes } from './device-codes.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
 
@@ -130,6 +131,7 @@ export async function createHost(
       });
     });
     teachClients(made, parts.directory, parts.clock);
+    teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
     made.ReplayDetection.unique = (iss: string, jti: string, exp: number) => {

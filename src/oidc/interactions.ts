@@ -4,36 +4,26 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from 'oidc-provider';
-import type { Brand } from '../domain/clients/index.js';
 import type { Acr } from '../domain/signin/index.js';
 import { AppError } from '../kernel/errors.js';
-import { factsOf } from './clients.js';
+import { askedFor } from './asked-for.js';
 import type { Directory } from './directory.js';
 import type { Host } from './host.js';
+import { describeClient, type InteractionClient } from './interaction-client.js';
 import type { AllowedConsent } from './policy.js';
 import { assuranceOf } from './step-up.js';
 
-export type InteractionClient = {
-  readonly id: string;
-  readonly name: string;
-  readonly clientUri: string | undefined;
-  readonly policyUri: string | undefined;
-  readonly tosUri: string | undefined;
-  readonly brand: Brand | undefined;
-  /** The languages it asked for (`ui_locales`), where a request led here. */
-  readonly uiLocales?: string | undefined;
-  /** Newcomers may create an account on its log-in page. */
-  readonly signUp: boolean;
-  /** Shoppers may sign in with a code by e-mail. */
-  readonly emailCode: boolean;
-};
+export type { InteractionClient } from './interaction-client.js';
 
 /** One question to one browser. */
 export type Interaction = {
   readonly uid: string;
   readonly client: InteractionClient;
-  /** Where the answer will be sent in the end; the CSP of the page must allow it. */
-  readonly redirectUri: string;
+  /**
+   * Where the answer will be sent in the end; the CSP of the page must allow it. Nowhere, where
+   * a device waits for it.
+   */
+  readonly redirectUri: string | undefined;
   readonly question:
     | {
         readonly kind: 'login';
@@ -103,7 +93,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
 
   const findClient = async (id: string): Promise<InteractionClient | undefined> => {
     const found = await host.current().Client.find(id);
-    return found && describe(found);
+    return found && describeClient(found);
   };
 
   return {
@@ -122,11 +112,10 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       if (details.uid !== uid) throw new AppError('malformed_cookie');
       const found = await provider.Client.find(String(params.client_id));
       if (!found) throw new AppError('malformed_cookie');
-      const { client } = factsOf(found);
       const common = {
         uid,
-        client: { ...describe(found), uiLocales: localesOf(params) },
-        redirectUri: String(params.redirect_uri),
+        client: { ...describeClient(found), uiLocales: localesOf(params) },
+        redirectUri: typeof params.redirect_uri === 'string' ? params.redirect_uri : undefined,
       };
       if (prompt.name === 'login') {
         const hint = params.login_hint;
@@ -139,27 +128,13 @@ export function createInteractions(host: Host, directory: Directory): Interactio
         missingOIDCClaims?: string[];
         missingResourceScopes?: Record<string, string[]>;
       };
-      const requested = new Set(
-        String(params.scope ?? '')
-          .split(' ')
-          .filter(Boolean),
-      );
-      const indicators = [params.resource ?? []].flat().map(String);
-      const resources = [];
-      for (const indicator of indicators) {
-        const server = await directory.findResourceServer(indicator);
-        const granted = factsOf(found).rights.grants.get(indicator);
-        const scopes = (server?.scopes ?? []).filter(
-          (scope) => requested.has(scope.name) && granted?.has(scope.name),
-        );
-        if (server && scopes.length > 0) resources.push({ indicator, name: server.name, scopes });
-      }
+      const { identity, resources } = await askedFor(directory, found, params);
       return {
         ...common,
         question: {
           kind: 'consent',
           accountId: String(session?.accountId),
-          identity: client.identityScopes.filter((scope) => requested.has(scope)),
+          identity,
           claims: missing.missingOIDCClaims ?? [],
           resources,
         },
@@ -228,20 +203,6 @@ export function createInteractions(host: Host, directory: Directory): Interactio
 function localesOf(params: Record<string, unknown>): string | undefined {
   const wishes = params.ui_locales;
   return typeof wishes === 'string' ? wishes.slice(0, 200) : undefined;
-}
-
-function describe(found: object): InteractionClient {
-  const { client, brand } = factsOf(found);
-  return {
-    id: client.id,
-    name: client.name,
-    clientUri: client.clientUri ?? undefined,
-    policyUri: client.policyUri ?? undefined,
-    tosUri: client.tosUri ?? undefined,
-    signUp: client.selfRegistration,
-    emailCode: client.emailCode,
-    brand,
-  };
 }
 
 /** An interaction that is over, or another browser's, is an expected thing, not a fault. */

@@ -15,7 +15,7 @@ export type Example = {
 
 /** Starts `examples/<name>` for a server; `env` holds what differs from its `demo.json`. */
 export async function startExample(
-  name: 'storefront' | 'orders-api',
+  name: 'storefront' | 'orders-api' | 'till',
   server: TestServer,
   env: Readonly<Record<string, string>> = {},
 ): Promise<Example> {

@@ -72,7 +72,11 @@ export const auditEvents = {
   passkey_suspicious: 'The count of a passkey did not rise: there may be a copy. It was refused.',
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
-  code_reuse: 'A used authorization code came back; everything it led to ended.',
+  device_authorized: 'An account owner let a device in that showed a code.',
+  device_denied:
+    'A device that showed a code was not let in; `details.reason` says whether somebody refused it.',
+  code_reuse:
+    'A used authorization code, or code of a device, came back; everything it led to ended.',
   refresh_reuse: 'A used refresh token came back; its whole family ended.',
   signing_keys_created: 'The first signing keys were made.',
   signing_keys_rotated: 'New signing keys were made; the old ones stay published for a while.',

@@ -9,7 +9,8 @@ import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
-import { type ArtifactKind, outlivesExpiry, type Payload } from './kinds.js';
+import { deviceHandles, devicePolling, stageOf } from './device-codes.js';
+import { type ArtifactKind, outlivesExpiry, type Payload, spendableExpired } from './kinds.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
 import {
@@ -20,6 +21,7 @@ import {
   type NewArtifact,
 } from './store.js';
 
+export { POLL_SECONDS } from './device-codes.js';
 export type { ArtifactKind, Payload } from './kinds.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
@@ -47,6 +49,7 @@ const seconds = (value: unknown): number | undefined =>
 export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = grantsStore(db);
   const owned = ownedStore(db);
+  const handles = deviceHandles(keyring);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
@@ -76,6 +79,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
       issuedAt,
       ttlSeconds,
+      ...stageOf(kind, payload),
     };
   };
 
@@ -105,6 +109,16 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       return present(await store.findByUid(uid));
     },
 
+    /** A device code by the name that `handleOf` gave it. */
+    async findByHandle(handle: string): Promise<Artifact | undefined> {
+      const key = handles.read(handle);
+      return key && present(await store.find(key.idHash));
+    },
+
+    /** What a device code is called where its value is not known: good on every node. */
+    handleOf: handles.write,
+    keyOfHandle: handles.read,
+
     async findByUserCode(userCode: string): Promise<Artifact | undefined> {
       for (const hash of userCodeHashes(userCode)) {
         const row = await store.findByUserCode(hash);
@@ -117,6 +131,8 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
      * Stores an artifact for `ttlSeconds` of database time.
      *
      * @param authAt seconds; when its owner logged in, if the payload does not say so itself
+     * @returns whether it was stored: false for what has ended, and for a device code that
+     *   somebody else has confirmed or answered meanwhile
      */
     save: (
       kind: ArtifactKind,
@@ -124,7 +140,10 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       payload: Payload,
       ttlSeconds: number,
       authAt?: number | undefined,
-    ): Promise<void> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+    ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+
+    /** A device asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
+    notePoll: (id: string): Promise<boolean> => store.poll(digest(id), devicePolling),
 
     /** Stores a session under another id; the one it had is worth nothing from then on. */
     async renewSession(
@@ -139,7 +158,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
 
     /** Spends a single-use artifact. False: it was spent before, or is gone. */
     spend: (kind: ArtifactKind, key: ArtifactKey): Promise<boolean> =>
-      store.spend(hashOf(key), outlivesExpiry(kind)),
+      store.spend(hashOf(key), spendableExpired(kind)),
 
     /** Remembers a one-time value (assertion or proof `jti`). False: it was seen before. */
     claimOnce: (value: string, ttlSeconds: number): Promise<boolean> =>

@@ -37,9 +37,15 @@ export function keepingOf(kind: ArtifactKind): 'plain' | 'sealed-by-id' | 'seale
 }
 
 /**
- * Found and spent even when expired: a pushed request has to be taken up within its sixty
- * seconds, but typing a password may take longer.
+ * Found even when expired: a pushed request has to be taken up within its sixty seconds, but
+ * typing a password may take longer; a device that asks too late is told so, and so is whoever
+ * types its code (`expired_token`, RFC 8628 section 3.5).
  */
 export function outlivesExpiry(kind: ArtifactKind): boolean {
+  return kind === 'PushedAuthorizationRequest' || kind === 'DeviceCode';
+}
+
+/** Of those, the ones that are worth something then. */
+export function spendableExpired(kind: ArtifactKind): boolean {
   return kind === 'PushedAuthorizationRequest';
 }

@@ -31,6 +31,9 @@ export type NewArtifact = {
   readonly authAt: number;
   readonly issuedAt: number;
   readonly ttlSeconds: number;
+  /** How far it has come, for what is answered in steps, and the stage that it comes from. */
+  readonly stage: number | null;
+  readonly fromStage: number | null;
 };
 
 /** What a mass revocation ended, by kind; only what was still alive is counted. */
@@ -40,6 +43,9 @@ export type KeptLogin = {
   readonly acr?: string;
   readonly amr?: readonly string[];
 };
+
+/** Seconds between two polls: at first, more after one that came too soon, and at most. */
+export type Polling = { readonly first: number; readonly more: number; readonly most: number };
 
 export type Ended = { readonly sessions: number; readonly grants: number; readonly tokens: number };
 
@@ -93,29 +99,31 @@ export function grantsStore(db: Db) {
      * Writes or rewrites an artifact. A row that was spent or ended is never brought back: a
      * browser's request in flight saves its session again after the log-out that ended it, under
      * the same id or, found by the uid that sessions keep for life, under another. Nor does such a
-     * request take a session back to an older log-in of its owner, which would be dead.
+     * request take a session back to an older log-in of its owner, which would be dead. What is
+     * answered in steps takes each step once, and from the step before it. Returns whether the
+     * row says it now.
      */
-    async save(row: NewArtifact): Promise<void> {
+    async save(row: NewArtifact): Promise<boolean> {
       try {
-        await this.write(row);
+        return await this.write(row);
       } catch (error) {
         // Two requests of one browser saved the same session under two ids at the same moment:
         // now the first one can be seen, and the second has nothing to write.
         if (row.uid === null || !isUidTaken(error)) throw error;
-        await this.write(row);
+        return this.write(row);
       }
     },
 
-    async write(row: NewArtifact): Promise<void> {
-      await db.$executeRaw`
+    async write(row: NewArtifact): Promise<boolean> {
+      const changed = await db.$executeRaw`
         INSERT INTO artifacts AS a
                (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, uid,
-                user_code_hash, auth_at, issued_at, expires_at)
+                user_code_hash, auth_at, issued_at, expires_at, stage)
         SELECT ${row.idHash}::bytea, ${row.kind}, ${asJson(row)}::jsonb,
                ${row.sealedPayload}::bytea, ${row.accountId}::uuid, ${row.clientId},
                ${row.grantHash}::bytea, ${row.uid}, ${row.userCodeHash}::bytea,
                ${row.authAt}::int, ${row.issuedAt}::int,
-               now() + make_interval(secs => ${row.ttlSeconds})
+               now() + make_interval(secs => ${row.ttlSeconds}), ${row.stage}::smallint
          ${
            row.uid === null
              ? Prisma.empty
@@ -126,11 +134,36 @@ export function grantsStore(db: Db) {
            SET payload = excluded.payload, sealed_payload = excluded.sealed_payload,
                account_id = excluded.account_id, client_id = excluded.client_id,
                grant_hash = excluded.grant_hash, uid = excluded.uid,
-               user_code_hash = excluded.user_code_hash, auth_at = excluded.auth_at,
-               expires_at = excluded.expires_at
+               user_code_hash = COALESCE(excluded.user_code_hash, a.user_code_hash),
+               auth_at = excluded.auth_at, expires_at = excluded.expires_at,
+               stage = excluded.stage
          WHERE a.kind = excluded.kind AND a.consumed_at IS NULL
+           AND a.stage IS NOT DISTINCT FROM ${row.fromStage}::smallint
            AND (a.kind <> 'Session' OR a.account_id IS DISTINCT FROM excluded.account_id
                 OR a.auth_at <= excluded.auth_at)`;
+      return changed > 0;
+    },
+
+    /**
+     * Notes that a device asks for its answer; false when it asks too soon. Two statements, each
+     * of them atomic: of many requests at once one is in time, at however many nodes.
+     */
+    async poll(idHash: Bytes, { first, more, most }: Polling): Promise<boolean> {
+      const inTime = await db.$executeRaw`
+        UPDATE artifacts
+           SET polled_at = statement_timestamp(), poll_seconds = COALESCE(poll_seconds, ${first})
+         WHERE id_hash = ${idHash} AND kind = 'DeviceCode'
+           AND (polled_at IS NULL
+                OR polled_at + make_interval(secs => poll_seconds) - interval '500 milliseconds'
+                   <= statement_timestamp())`;
+      if (inTime > 0) return true;
+      const early = await db.$executeRaw`
+        UPDATE artifacts
+           SET polled_at = statement_timestamp(),
+               poll_seconds = LEAST(poll_seconds + ${more}, ${most})
+         WHERE id_hash = ${idHash} AND kind = 'DeviceCode'`;
+      // Gone between the two: there is nothing to wait for.
+      return early === 0;
     },
 
     /** Moves a living session to another id with all it says now; false if it lives no more. */

@@ -43,6 +43,7 @@ export {
 export { describeUserAgent, readDeviceLabel } from './devices/user-agent.js';
 export type { Guess, GuessFactor, GuessSubject, Reservation, Slot } from './guesses.js';
 export { GUESS_LIMIT } from './guesses.js';
+export { createUserCodeTries, type UserCodeTries } from './user-codes/tries.js';
 
 /**
  * Letters that open an account, make a new one or move one, passwords proposed under one link,

@@ -18,7 +18,13 @@ export type ClientAuthFailures = {
   record(seen: { clientId: string; ip: string }): Promise<void>;
 };
 
-const ROUTES = new Set(['/oauth2/token', '/oauth2/introspect', '/oauth2/revoke', '/oauth2/par']);
+const ROUTES = new Set([
+  '/oauth2/token',
+  '/oauth2/introspect',
+  '/oauth2/revoke',
+  '/oauth2/par',
+  '/oauth2/device_authorization',
+]);
 // As long as a client's id can be, and more; the rest of a made-up one is nobody's concern.
 const LONGEST = 256;
 

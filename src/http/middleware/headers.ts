@@ -38,8 +38,8 @@ export function securityHeaders(issuer: string): AppMiddleware {
  * Lets the forms of this page end up at `target`. Chromium applies `form-action` to the whole
  * redirect chain after a POST, so the page whose form logs somebody in has to name the client.
  */
-export function allowFormTarget(ctx: AppContext, target: string): void {
-  const source = formSource(target);
+export function allowFormTarget(ctx: AppContext, target: string | undefined): void {
+  const source = target && formSource(target);
   const header = ctx.response.get('Content-Security-Policy');
   if (!source || !header) return;
   ctx.set(

@@ -34,6 +34,7 @@ export type ConsentResource = {
 export function consentPage(
   props: PageProps & {
     readonly client: ClientBrand;
+    /** Empty where nobody goes back, because a device waits. */
     readonly redirectHost: string;
     readonly action: string;
     readonly cancelAction: string;

@@ -1,0 +1,41 @@
+/** What an authorization request asks for, as far as its client may have it: for consent pages. */
+import { factsOf } from './clients.js';
+import type { Directory } from './directory.js';
+
+export type AskedFor = {
+  /** OpenID scopes. */
+  readonly identity: readonly string[];
+  readonly resources: readonly {
+    readonly indicator: string;
+    readonly name: string;
+    readonly scopes: readonly { readonly name: string; readonly description: string }[];
+  }[];
+};
+
+/** @param params of the request, as it was accepted */
+export async function askedFor(
+  directory: Pick<Directory, 'findResourceServer'>,
+  client: object,
+  params: Readonly<Record<string, unknown>>,
+): Promise<AskedFor> {
+  const { client: registered, rights } = factsOf(client);
+  const requested = new Set(
+    String(params.scope ?? '')
+      .split(' ')
+      .filter(Boolean),
+  );
+  const indicators = [params.resource ?? []].flat().map(String);
+  const resources = [];
+  for (const indicator of indicators) {
+    const server = await directory.findResourceServer(indicator);
+    const granted = rights.grants.get(indicator);
+    const scopes = (server?.scopes ?? []).filter(
+      (scope) => requested.has(scope.name) && granted?.has(scope.name),
+    );
+    if (server && scopes.length > 0) resources.push({ indicator, name: server.name, scopes });
+  }
+  return {
+    identity: registered.identityScopes.filter((scope) => requested.has(scope)),
+    resources,
+  };
+}

@@ -7,6 +7,8 @@ import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
 import { createUndoEmailChange } from './flows/account/undo-email-change.js';
 import { createIsCallingOrigin } from './flows/account/web-origins.js';
+import { createStoreApprovalAnswer } from './flows/approvals/answer.js';
+import { createAskForApproval } from './flows/approvals/ask.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { createEnterEmailCode } from './flows/email-code/enter.js';
 import { createRequestEmailCode } from './flows/email-code/request.js';
@@ -24,6 +26,8 @@ import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
+import { createManageApprovals } from './oidc/approvals.js';
+import { createStoreRequest } from './oidc/backchannel.js';
 import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
@@ -72,6 +76,10 @@ export async function composeServer(
     pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
     directory,
     pages,
+    storeRequest: createStoreRequest(
+      createAskForApproval({ transact: core.transact, clock }),
+      (ctx) => originOf(ctx as AppContext),
+    ),
     devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
     devices: {
       tries: config.rateLimits ? domain.risk : undefined,
@@ -127,6 +135,7 @@ export async function composeServer(
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,
+      domain.grants.purgeApprovals,
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
@@ -201,6 +210,13 @@ export async function composeServer(
       tokens,
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
+      manageApprovals: createManageApprovals({
+        host,
+        directory,
+        grants: domain.grants,
+        store: createStoreApprovalAnswer(core),
+        clock,
+      }),
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
       ...ownAccount,
     },

@@ -143,6 +143,18 @@ export const demoClients: readonly ClientRegistration[] = [
   },
   {
     client: {
+      id: 'demo-telephone-desk',
+      name: 'Telephone desk at Alder & Oak',
+      authMethod: 'client_secret_basic',
+      firstParty: true,
+      grantTypes: ['urn:openid:params:grant-type:ciba', 'refresh_token'],
+      identityScopes: IDENTITY,
+    },
+    grants: { [ORDERS]: ['orders:read', 'orders:write', 'cart:write'] },
+    audiences: [],
+  },
+  {
+    client: {
       id: 'latchkey-console',
       name: 'Latchkey console',
       authMethod: 'none',
@@ -205,6 +217,7 @@ const clientKeys = {
   catalog_api: 'demo-catalog-api',
   automation: 'demo-automation',
   device: 'demo-pos-terminal',
+  telephone_desk: 'demo-telephone-desk',
 } as const;
 
 /** The content of `demo.json` for the server that now runs as `issuer`. */

@@ -13,6 +13,8 @@ import { guarded } from './errors.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
 
+export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba';
+
 // The host insists on a secret for clients that have one. It is never compared (see `teach`),
 // and if it ever were, nobody could know it.
 const NO_SECRET = randomBytes(48).toString('base64url');
@@ -22,6 +24,7 @@ const GRANTS_OF_HOST = new Set([
   'refresh_token',
   'client_credentials',
   DEVICE_CODE_GRANT,
+  CIBA_GRANT,
 ]);
 
 /** Registration → the metadata names of RFC 7591. */
@@ -41,6 +44,7 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
     ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+    ...(client.grantTypes.includes(CIBA_GRANT) ? { backchannel_token_delivery_mode: 'poll' } : {}),
     ...(client.metadata as Registered),
     ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(client.clientUri ? { client_uri: client.clientUri } : {}),

@@ -14,6 +14,7 @@ import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
+import { ciba, findAnybody, type StoreRequest } from './backchannel.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
 import type { DeviceFlowParts } from './device-codes.js';
@@ -42,6 +43,7 @@ export const routes = {
   end_session: '/oauth2/logout',
   pushed_authorization_request: '/oauth2/par',
   device_authorization: '/oauth2/device_authorization',
+  backchannel_authentication: '/oauth2/backchannel-authentication',
   // Short, because people type it.
   code_verification: '/device',
 } as const;
@@ -51,7 +53,7 @@ export type ConfigurationParts = {
   readonly cookieKeys: Secret<readonly string[]>;
   readonly signingKeys: readonly PrivateJwk[];
   readonly grants: Grants;
-  readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
+  readonly identity: Pick<Identity, 'findAccount' | 'findPerson' | 'findByLogin' | 'standInFor'>;
   readonly access: Pick<Access, 'listRoles'>;
   /** The shop's own claims. */
   readonly mappings: readonly ClaimMapping[];
@@ -60,6 +62,7 @@ export type ConfigurationParts = {
   readonly pages: HostPages;
   readonly devicePages: DevicePages;
   readonly devices: DeviceFlowParts;
+  readonly storeRequest: StoreRequest;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -80,7 +83,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory), parts.devices.answer),
+    adapter: createAdapterFactory(parts.grants, clientAdapter(directory), {
+      device: parts.devices.answer,
+      backchannel: parts.storeRequest,
+    }),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
@@ -115,6 +121,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },
     extraTokenClaims: (ctx, token) => describeLogin(ctx, token, parts),
     features: {
+      ciba: ciba(parts.identity, directory),
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
@@ -139,7 +146,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       userinfo: { enabled: true },
     },
-    findAccount: createFindAccount(parts.identity, parts.access, parts.mappings),
+    findAccount: findAnybody(
+      createFindAccount(parts.identity, parts.access, parts.mappings),
+      parts.identity,
+    ),
     formats: { bitsOfOpaqueRandomness: 256 },
     interactions: {
       policy: createInteractionPolicy(directory),
@@ -176,7 +186,8 @@ async function describeLogin(
 ) {
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
   const { AuthorizationCode, DeviceCode, RefreshToken } = ctx.oidc.entities;
-  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode;
+  const { BackchannelAuthenticationRequest: approved } = ctx.oidc.entities;
+  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode ?? approved;
   if (!source) return undefined;
   const { authTime, acr, amr } = source;
   const { accountId, scopes } = source;

@@ -9,6 +9,7 @@ import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
 import type { ClaimMapping, ClaimMappings } from '../domain/claims/index.js';
 import type { Keys } from '../domain/keys/index.js';
 import type { Clock } from '../kernel/clock.js';
+import { teachBackchannel } from './backchannel.js';
 import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
 import { teachDeviceCodes } from './device-codes.js';
@@ -131,6 +132,7 @@ export async function createHost(
       });
     });
     teachClients(made, parts.directory, parts.clock);
+    teachBackchannel(made, parts.grants);
     teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.

@@ -10,7 +10,13 @@ import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import { deviceHandles, devicePolling, stageOf } from './device-codes.js';
-import { type ArtifactKind, outlivesExpiry, type Payload, spendableExpired } from './kinds.js';
+import {
+  type ArtifactKey,
+  type ArtifactKind,
+  outlivesExpiry,
+  type Payload,
+  spendableExpired,
+} from './kinds.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
 import {
@@ -21,8 +27,9 @@ import {
   type NewArtifact,
 } from './store.js';
 
+export { type Approvals, createApprovals } from './approvals/index.js';
 export { POLL_SECONDS } from './device-codes.js';
-export type { ArtifactKind, Payload } from './kinds.js';
+export type { ArtifactKey, ArtifactKind, Payload } from './kinds.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
 
@@ -35,9 +42,6 @@ export type Artifact = {
   /** The grant it hangs on; it has the same owner and is alive as well. */
   readonly grant: Payload | undefined;
 };
-
-/** The value that was presented, or its digest where only that is known. */
-export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
 
 export type Grants = ReturnType<typeof createGrants>;
 
@@ -109,13 +113,19 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       return present(await store.findByUid(uid));
     },
 
-    /** A device code by the name that `handleOf` gave it. */
+    /** The requests that wait for an account's approval, the oldest first. */
+    async listWaiting(accountId: string): Promise<Artifact[]> {
+      const rows = await store.waiting(accountId);
+      return rows.flatMap((row) => present(row) ?? []);
+    },
+
+    /** A device code, or a request for an approval, by the name that `handleOf` gave it. */
     async findByHandle(handle: string): Promise<Artifact | undefined> {
       const key = handles.read(handle);
       return key && present(await store.find(key.idHash));
     },
 
-    /** What a device code is called where its value is not known: good on every node. */
+    /** What one is called where its value is not known: good on every node. */
     handleOf: handles.write,
     keyOfHandle: handles.read,
 
@@ -142,7 +152,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       authAt?: number | undefined,
     ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
 
-    /** A device asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
+    /** A client asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
     notePoll: (id: string): Promise<boolean> => store.poll(digest(id), devicePolling),
 
     /** Stores a session under another id; the one it had is worth nothing from then on. */

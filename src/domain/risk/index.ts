@@ -56,7 +56,9 @@ export type LimitedUse =
   | 'email-letter'
   | 'code-letter'
   | 'code-letter-a-day'
-  | 'letter-caused';
+  | 'letter-caused'
+  | 'approval-request'
+  | 'approval-client';
 
 export type Risk = ReturnType<typeof createRisk>;
 

@@ -1,16 +1,23 @@
 /** How the tests run: real services, started once, and two workers, which is what CI has. */
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig, type TestUserConfig } from 'vitest/config';
 import { TallyReporter } from './test/support/reporter.js';
+
+/** What every kind of test has in common. */
+export const settings: TestUserConfig = {
+  globalSetup: ['test/support/global-setup.ts'],
+  pool: 'forks',
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  hookTimeout: 120_000,
+  teardownTimeout: 20_000,
+  reporters: ['default', new TallyReporter()],
+};
 
 export default defineConfig({
   test: {
+    ...settings,
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/global-setup.ts'],
-    pool: 'forks',
-    maxWorkers: 2,
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
-    teardownTimeout: 20_000,
-    reporters: ['default', new TallyReporter()],
+    // They need programs that npm does not bring: vitest.interop.config.ts.
+    exclude: [...configDefaults.exclude, 'test/interop/**'],
   },
 });

@@ -1,6 +1,7 @@
 /**
  * Introspection of a shopper's token (P2): Latchkey on PostgreSQL against oidc-provider as it
- * comes, in memory. Interleaved rounds; the figure is a ratio of CPU time a request.
+ * comes, in memory; and the same token at `/oauth2/verify`. Interleaved rounds; the figures are
+ * ratios of CPU time a request.
  *
  *     npx tsx bench/introspection.ts
  */
@@ -41,6 +42,20 @@ try {
       },
     },
     {
+      name: 'verify',
+      pid: server.pid,
+      shot: {
+        port: server.port,
+        path: '/oauth2/verify?scope=orders:read',
+        method: 'GET',
+        headers: {
+          authorization: `Bearer ${server.accessToken}`,
+          'x-gateway-authorization': basic('demo-orders-api', server.ordersSecret).authorization,
+        },
+        expects: '',
+      },
+    },
+    {
       name: 'stock',
       pid: stock.pid ?? 0,
       shot: {
@@ -66,6 +81,9 @@ try {
     `introspection, CPU a request: latchkey ${ours.toFixed(0)} µs, stock ${theirs.toFixed(0)} µs`,
   );
   console.log(`stock ÷ latchkey = ${(theirs / ours).toFixed(2)}`);
+  const verify = median(micros.verify ?? []);
+  console.log(`verify, CPU a request: ${verify.toFixed(0)} µs`);
+  console.log(`introspection ÷ verify = ${(ours / verify).toFixed(2)}`);
 } finally {
   stock.kill();
   await server.stop();

@@ -52,7 +52,7 @@ export async function fire(
           });
           response.on('end', () => {
             milliseconds.push(performance.now() - started);
-            if (text.includes(shot.expects)) resolve();
+            if (response.statusCode === 200 && text.includes(shot.expects)) resolve();
             else reject(new Error(`unexpected answer ${response.statusCode}: ${text}`));
           });
         },

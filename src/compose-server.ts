@@ -18,6 +18,7 @@ import { createResetPassword } from './flows/recovery/reset.js';
 import { createCompleteRegistration } from './flows/registration/complete.js';
 import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
+import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
 import { type AppContext, originOf } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
@@ -34,6 +35,7 @@ import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createHostPages } from './oidc/pages.js';
 import { createPairwiseSubject } from './oidc/pairwise.js';
+import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
@@ -58,6 +60,7 @@ export async function composeServer(
     changes,
     clock,
   });
+  const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
   const describeAccount = async (accountId: string) => {
     const person = await domain.identity.findPerson(accountId);
     return {
@@ -73,8 +76,9 @@ export async function composeServer(
     identity: domain.identity,
     access: domain.access,
     claims: domain.claims,
-    pairwiseSubject: createPairwiseSubject(await flows.ensurePairwiseSecret()),
+    pairwiseSubject,
     directory,
+    keyring: core.keyring,
     pages,
     storeRequest: createStoreRequest(
       createAskForApproval({ transact: core.transact, clock }),
@@ -92,13 +96,15 @@ export async function composeServer(
     keys: domain.keys,
     changes,
     clock,
+    actForShopper({ requestContext, ...input }) {
+      const { ip, requestId } = stateOf(requestContext);
+      return flows.actForShopper({ ...input, origin: { ip, requestId } });
+    },
     events: {
       onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
       onTokenReuse({ requestContext, ...seen }) {
         const { ip, requestId } = stateOf(requestContext);
-        flows.recordTokenReuse({ ...seen, origin: { ip, requestId } }).catch((error: unknown) => {
-          log.error({ err: error, requestId }, 'a token reuse could not be recorded');
-        });
+        return flows.endReusedGrant({ ...seen, origin: { ip, requestId } });
       },
       onReloadFailed: (error) => log.error({ err: error }, 'signing keys could not be reloaded'),
     },
@@ -145,6 +151,8 @@ export async function composeServer(
       domain.identity.purgeEmailRequests,
       domain.identity.purgeEmailChanges,
       flows.carryOutResets,
+      flows.rotateOnSchedule,
+      domain.keys.destroyRetired,
     ],
     onError: (error) => log.error({ err: error }, 'what has expired could not be purged'),
   });
@@ -154,7 +162,16 @@ export async function composeServer(
     trustedProxies: config.trustedProxies,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
+    jwksMaxAge: () => host.jwksMaxAge(),
     clientAuthFailures: limits.clientAuthFailures,
+    verify: {
+      verifyAccess: createVerifyAccess({
+        findGateway: createFindGateway(host),
+        findToken: createFindLivingToken(host, core.keyring, pairwiseSubject),
+        clock,
+      }),
+      failures: limits.clientAuthFailures,
+    },
     brand: { findLogo: domain.clients.findLogo },
     signIn: {
       issuer: config.issuer,
@@ -227,7 +244,7 @@ export async function composeServer(
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },
-    admin: { issuer: config.issuer, ...flows },
+    admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

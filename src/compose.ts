@@ -32,6 +32,7 @@ import { createMail } from './domain/mail/index.js';
 import { createRegistrations } from './domain/registrations/index.js';
 import { createRisk, createUserCodeTries } from './domain/risk/index.js';
 import { createAttempts } from './domain/signin/index.js';
+import { createActForShopper } from './flows/act-for-shopper.js';
 import { createAllowEmailCode } from './flows/allow-email-code.js';
 import { createAllowSignUp } from './flows/allow-sign-up.js';
 import { createAnswerConsent } from './flows/answer-consent.js';
@@ -44,7 +45,9 @@ import { createConfigureClient } from './flows/configure-client.js';
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
 import type { Domain, FlowParts, Transact } from './flows/domain.js';
+import { createEndReusedGrant } from './flows/end-reused-grant.js';
 import { createEnsureAccountClient } from './flows/ensure-account-client.js';
+import { createEnsureAdminScopes } from './flows/ensure-admin-scopes.js';
 import { createEnsurePairwiseSecret } from './flows/ensure-pairwise-secret.js';
 import { createGrantScopes } from './flows/grant-scopes.js';
 import { createIssueClientSecret } from './flows/issue-client-secret.js';
@@ -52,10 +55,14 @@ import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
 import { createMapClaim, createUnmapClaim } from './flows/map-claim.js';
-import { createRecordTokenReuse } from './flows/record-token-reuse.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
-import { createEnsureSigningKeys, createRotateSigningKeys } from './flows/rotate-signing-keys.js';
+import { createRevokeSigningKeys } from './flows/revoke-signing-keys.js';
+import {
+  createEnsureSigningKeys,
+  createRotateOnSchedule,
+  createRotateSigningKeys,
+} from './flows/rotate-signing-keys.js';
 import { createSeedDemo } from './flows/seed-demo.js';
 import { createUnlockAccount } from './flows/unlock-account.js';
 import { type Clock, systemClock } from './kernel/clock.js';
@@ -169,6 +176,7 @@ export function composeCore(
   const flows = {
     answerConsent: createAnswerConsent(given),
     storeDeviceCode: createStoreDeviceCode(given),
+    actForShopper: createActForShopper(given),
     revokeAccess: createRevokeAccess(given),
     unlockAccount: createUnlockAccount(given),
     resetSecondFactor: createResetSecondFactor({
@@ -191,7 +199,7 @@ export function composeCore(
     unmapClaim: createUnmapClaim(given),
     configureClient: createConfigureClient(given),
     brandClient,
-    recordTokenReuse: createRecordTokenReuse(given),
+    endReusedGrant: createEndReusedGrant({ ...given, clock }),
     allowSignUp: createAllowSignUp(given),
     allowEmailCode: createAllowEmailCode(given),
     grantScopes: createGrantScopes(given),
@@ -200,12 +208,15 @@ export function composeCore(
     changeScopeDemand: createChangeScopeDemand(given),
     ensureSigningKeys: createEnsureSigningKeys(given),
     ensureAccountClient: createEnsureAccountClient(given),
+    ensureAdminScopes: createEnsureAdminScopes(given),
     rotateSigningKeys: createRotateSigningKeys(given),
     ensurePairwiseSecret: createEnsurePairwiseSecret({
       milestones,
       seal: (text) => keyring.seal('milestone', text, 'pairwise-secret'),
       open: (box) => keyring.open('milestone', box, 'pairwise-secret').toString('utf8'),
     }),
+    rotateOnSchedule: createRotateOnSchedule({ ...given, days: config.keyRotationDays }),
+    revokeSigningKeys: createRevokeSigningKeys(given),
     seedDemo: createSeedDemo({
       flows: given,
       createAccount,

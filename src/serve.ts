@@ -107,6 +107,7 @@ async function prepare(config: Settled, log: Logger, undo: Undo) {
   await core.hasherReady();
   await core.flows.ensureSigningKeys();
   await core.flows.ensureAccountClient(config.issuer);
+  await core.flows.ensureAdminScopes();
   const demo = config.seed === 'demo' ? await core.flows.seedDemo() : undefined;
   return { core, demo };
 }

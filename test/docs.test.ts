@@ -189,6 +189,7 @@ describe('the pages', () => {
       complain: say,
       start: never,
       migrate: never,
+      ask: never,
       withCore: never,
     });
     const known = [...lines.join('\n').matchAll(/^ {2}([a-z-]+(?: [a-z-]+)?) {2,}/gm)].map(

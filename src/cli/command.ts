@@ -6,13 +6,19 @@ export type Outcome =
   | { readonly kind: 'done'; readonly lines: readonly string[]; readonly data: unknown }
   | { readonly kind: 'failed'; readonly message: string };
 
+/**
+ * Puts a question to whoever sits at the terminal: true only for a written-out "yes".
+ * `undefined`: nobody sits there.
+ */
+export type Ask = (lines: readonly string[]) => Promise<boolean | undefined>;
+
 export type Command = {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
   readonly options: readonly { readonly flag: string; readonly meaning: string }[];
   /** Reads the arguments (throws `UsageError`) before anything is opened. */
-  prepare(args: readonly string[]): (core: CliCore) => Promise<Outcome>;
+  prepare(args: readonly string[]): (core: CliCore, ask: Ask) => Promise<Outcome>;
 };
 
 /** The command line itself is wrong: exit code 2. */

@@ -14,6 +14,7 @@ import type { StopReset } from '../flows/lost-factor/stop.js';
 import type { MapClaim, UnmapClaim } from '../flows/map-claim.js';
 import type { RegisterClient } from '../flows/register-client.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
+import type { RevokeSigningKeys } from '../flows/revoke-signing-keys.js';
 import type { RotateSigningKeys } from '../flows/rotate-signing-keys.js';
 import type { UnlockAccount } from '../flows/unlock-account.js';
 
@@ -40,5 +41,6 @@ export type CliCore = {
     readonly createResourceServer: CreateResourceServer;
     readonly changeScopeDemand: ChangeScopeDemand;
     readonly rotateSigningKeys: RotateSigningKeys;
+    readonly revokeSigningKeys: RevokeSigningKeys;
   };
 };

@@ -7,7 +7,7 @@ import { brandCommand } from './client-brand.js';
 import { grantCommand } from './client-grant.js';
 import { switchCommands } from './client-switches.js';
 import { clientCommands } from './clients.js';
-import { type Command, UsageError } from './command.js';
+import { type Ask, type Command, UsageError } from './command.js';
 import type { CliCore } from './core.js';
 import { keyCommands } from './keys.js';
 import { resourceServerCommands } from './resource-servers.js';
@@ -19,6 +19,7 @@ export type CliParts = {
   /** Runs the server until it is told to stop. */
   readonly start: () => Promise<number>;
   readonly migrate: () => Promise<readonly string[]>;
+  readonly ask: Ask;
   readonly withCore: <T>(work: (core: CliCore) => Promise<T>) => Promise<T>;
 };
 
@@ -80,7 +81,7 @@ export async function runCommand(argv: readonly string[], parts: CliParts): Prom
 
   try {
     const prepared = command.prepare(argv.slice(2));
-    const outcome = await parts.withCore((core) => prepared(core));
+    const outcome = await parts.withCore((core) => prepared(core, parts.ask));
     if (outcome.kind === 'failed') {
       parts.complain(outcome.message);
       return 1;

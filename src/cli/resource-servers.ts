@@ -1,6 +1,7 @@
 /** `latchkey resource-servers …` */
 import type { ScopeDemand } from '../domain/access/index.js';
 import { DEMANDABLE_ACRS } from '../flows/change-scope-demand.js';
+import { type SigningAlg, signingAlgs } from '../kernel/signing-algs.js';
 import { type Command, done, failed, readArguments, table, UsageError } from './command.js';
 
 const jsonOption = { flag: '--json', meaning: 'Machine-readable output' };
@@ -17,6 +18,7 @@ const create: Command = {
     { flag: '--acr <scope>=<acr>', meaning: `Repeatable; ${DEMANDABLE_ACRS.join(' or ')}` },
     { flag: '--max-age <scope>=<seconds>', meaning: 'Repeatable; how old the log-in may be' },
     { flag: '--jwt', meaning: 'JWT access tokens (cannot be revoked) instead of opaque ones' },
+    { flag: '--jwt-alg <alg>', meaning: `How JWTs are signed: ${signingAlgs.join(', ')}` },
     { flag: '--ttl <seconds>', meaning: 'Life of its tokens; at most 900, JWTs 300' },
     jsonOption,
   ],
@@ -30,6 +32,7 @@ const create: Command = {
         acr: many,
         'max-age': many,
         jwt: { type: 'boolean' },
+        'jwt-alg': { type: 'string' },
         ttl: { type: 'string' },
       },
       { min: 1, max: 1, what: 'one indicator (an absolute URI)' },
@@ -56,12 +59,15 @@ const create: Command = {
     if (values.ttl !== undefined && !/^[1-9]\d{0,3}$/.test(values.ttl)) {
       throw new UsageError('--ttl must be a number of seconds');
     }
+    const jwtAlg = readAlg(values['jwt-alg']);
+    if (jwtAlg && !values.jwt) throw new UsageError('--jwt-alg is for --jwt');
     return async ({ flows }) => {
       const result = await flows.createResourceServer({
         draft: {
           indicator,
           name: values.name ?? '',
           format: values.jwt ? 'jwt' : 'opaque',
+          ...(jwtAlg ? { jwtAlg } : {}),
           scopes,
           ...(values.ttl ? { accessTokenTtl: Number(values.ttl) } : {}),
         },
@@ -79,7 +85,15 @@ const create: Command = {
   },
 };
 
-/** At the first "=": descriptions may have some of their own, names cannot. */
+function readAlg(value: string | undefined): SigningAlg | undefined {
+  const known = signingAlgs.find((alg) => alg === value);
+  if (value !== undefined && !known) {
+    throw new UsageError(`--jwt-alg must be one of ${signingAlgs.join(', ')}`);
+  }
+  return known;
+}
+
+/** At the first "=: descriptions may have some of their own, names cannot. */
 function readPair(flag: string, form: string, entry: string): [string, string] {
   const at = entry.indexOf('=');
   if (at < 1 || at === entry.length - 1) throw new UsageError(`${flag} must be ${form}`);
@@ -159,10 +173,11 @@ const list: Command = {
     return async ({ domain }) => {
       const servers = await domain.access.listResourceServers();
       return done(
-        servers.map(({ indicator, name, format, accessTokenTtl, scopes }) => ({
+        servers.map(({ indicator, name, format, jwtAlg, accessTokenTtl, scopes }) => ({
           indicator,
           name,
           format,
+          ...(format === 'jwt' ? { jwtAlg } : {}),
           accessTokenTtl,
           scopes: scopes.map((scope) => scope.name),
           demands: scopes.flatMap(({ name: scope, requiredAcr, maxAgeSeconds }) =>

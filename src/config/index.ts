@@ -39,6 +39,8 @@ export type Config = {
   readonly passwords: PasswordRules;
   /** How long a lost second factor stays after staff were told of it; 0 takes it away at once. */
   readonly factorResetHours: number;
+  /** Age at which signing keys get successors; 0 leaves that to the command. */
+  readonly keyRotationDays: number;
   /** What shoppers may change of their own profile. */
   readonly profileFields: readonly EditableField[];
   /** `undefined` asks for the development mailbox. */
@@ -253,6 +255,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     cookieKeys,
     passwords: readPasswordRules(read),
     factorResetHours: read.integer('LATCHKEY_FACTOR_RESET_HOURS', { min: 0, max: 720 }, 24),
+    keyRotationDays: read.integer('LATCHKEY_KEY_ROTATION_DAYS', { min: 0, max: 730 }, 90),
     profileFields: readProfileFields(read),
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),

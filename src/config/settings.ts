@@ -60,6 +60,12 @@ export const settings: readonly Setting[] = [
     meaning: 'Two or more secrets of at least 32 bytes, comma-separated, newest first.',
   },
   {
+    name: 'LATCHKEY_KEY_ROTATION_DAYS',
+    fallback: '90',
+    meaning:
+      'Days, from 0 to 730, that a signing key is in use before its successor is published. 0 leaves rotation to `latchkey keys rotate`.',
+  },
+  {
     name: 'LATCHKEY_TRUSTED_PROXIES',
     fallback: 'none',
     meaning: 'CIDRs, comma-separated, whose forwarding headers are believed.',

@@ -4,6 +4,7 @@
  */
 import {
   ACCOUNT_AUDIENCE,
+  ACT_FOR_SHOPPERS,
   ADMIN_AUDIENCE,
   accountScopes,
   adminScopes,
@@ -91,9 +92,10 @@ export const demoClients: readonly ClientRegistration[] = [
       name: 'Orders API',
       authMethod: 'client_secret_basic',
       firstParty: true,
-      grantTypes: [],
+      // It asks the catalog on behalf of whoever asks it (RFC 8693).
+      grantTypes: ['urn:ietf:params:oauth:grant-type:token-exchange'],
     },
-    grants: {},
+    grants: { [CATALOG]: ['catalog:read'] },
     audiences: [ORDERS],
   },
   {
@@ -151,6 +153,21 @@ export const demoClients: readonly ClientRegistration[] = [
       identityScopes: IDENTITY,
     },
     grants: { [ORDERS]: ['orders:read', 'orders:write', 'cart:write'] },
+    audiences: [],
+  },
+  {
+    client: {
+      id: 'demo-support-desk',
+      name: 'Support desk',
+      authMethod: 'client_secret_basic',
+      firstParty: true,
+      grantTypes: ['authorization_code', 'urn:ietf:params:oauth:grant-type:token-exchange'],
+      redirectUris: ['http://localhost:4002/callback'],
+      postLogoutRedirectUris: ['http://localhost:4002/'],
+      identityScopes: ['openid', 'profile'],
+    },
+    // What staff may do there for a shopper, and the permission that they need themselves.
+    grants: { [ORDERS]: ['orders:read', 'cart:write'], [ADMIN_AUDIENCE]: [ACT_FOR_SHOPPERS] },
     audiences: [],
   },
   {
@@ -218,6 +235,7 @@ const clientKeys = {
   automation: 'demo-automation',
   device: 'demo-pos-terminal',
   telephone_desk: 'demo-telephone-desk',
+  support_desk: 'demo-support-desk',
 } as const;
 
 /** The content of `demo.json` for the server that now runs as `issuer`. */

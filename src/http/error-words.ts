@@ -25,6 +25,7 @@ export const errorWords: Readonly<Record<ErrorCode, Page>> = {
   unsupported_media_type: tryAgain('errors.unsupported-media-type'),
   misdirected_host: tryAgain('errors.misdirected-host'),
   validation_failed: tryAgain('errors.validation-failed'),
+  gateway_refused: { title: 'errors.internal', message: 'errors.internal-what' },
   internal: { title: 'errors.internal', message: 'errors.internal-what' },
   store_unavailable: { title: 'errors.store-unavailable', message: 'errors.later' },
   overloaded: { title: 'errors.overloaded', message: 'errors.later' },

@@ -36,17 +36,19 @@ const RESUME = /^(\/oauth2\/authorize|\/device)\/[A-Za-z0-9_-]{1,100}$/;
 const CACHEABLE = new Set([
   '/.well-known/openid-configuration',
   '/.well-known/oauth-authorization-server',
-  '/oauth2/jwks',
 ]);
+const JWKS = '/oauth2/jwks';
 
 /**
  * @param host runs the protocol host's own middleware on the request
  * @param failures of clients that could not prove who they are
+ * @param jwksMaxAge for how many seconds the keys may be kept; less after an emergency
  */
 export function protocolRoutes(
   issuer: string,
   host: AppMiddleware,
   failures: ClientAuthFailures,
+  jwksMaxAge: () => number,
 ): AppMiddleware {
   const limited = limitClientAuth(failures);
   const ownForms = refuseCrossSite(issuer);
@@ -65,6 +67,9 @@ export function protocolRoutes(
     await limited(ctx, () => host(ctx, async () => undefined));
     if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {
       ctx.set('Cache-Control', 'public, max-age=300');
+    }
+    if (ctx.status === 200 && ctx.path === JWKS) {
+      ctx.set('Cache-Control', `public, max-age=${jwksMaxAge()}`);
     }
     if (ctx.response.is('html')) {
       drawOnwardForm(ctx, policy);

@@ -102,6 +102,12 @@ export function contentsOf(
         ...(name ? { more: [t('mail.passkey'), name] as const } : {}),
       };
     }
+    case 'token_reused':
+      return {
+        template: 'token-reused',
+        subject: t('mail.reused-subject', named),
+        link: `${issuer}/account/sessions`,
+      };
     case 'recovery_code_used':
       return {
         template: 'recovery-code-used',

@@ -51,6 +51,8 @@ const table = {
   },
   validation_failed: { status: 422, title: 'Some fields are not valid', log: 'info' },
   too_many_tries: { status: 429, title: 'Too many tries; wait before the next one', log: 'info' },
+  // Not the caller's fault, so no 4xx: gateways would pass that on as if it were.
+  gateway_refused: { status: 500, title: 'The gateway is not set up rightly', log: 'warn' },
   internal: { status: 500, title: 'Something went wrong on our side', log: 'error' },
   store_unavailable: {
     status: 503,

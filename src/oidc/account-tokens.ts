@@ -3,7 +3,6 @@
  * look-up, the same binding to the browser's session, the same grant. So whatever ends a token
  * for an API ends it here, at the next request and on every node.
  */
-import type Provider from 'oidc-provider';
 import { ACCOUNT_AUDIENCE } from '../domain/access/index.js';
 import type { FindCallerToken } from '../flows/account/caller.js';
 import type { AccountToken, FindAccountToken } from '../flows/account/owner.js';
@@ -11,16 +10,7 @@ import { factsOf } from './clients.js';
 import { provesPossession } from './dpop-proof.js';
 import { guarded } from './errors.js';
 import type { Host } from './host.js';
-
-type HostToken = InstanceType<Provider['AccessToken']>;
-type HostGrant = InstanceType<Provider['Grant']>;
-
-/** The grant a living token hangs on, if it is alive and of the same owner and client. */
-async function grantOf(provider: Provider, token: HostToken): Promise<HostGrant | undefined> {
-  const { accountId, grantId, clientId } = token;
-  const grant = grantId ? await guarded(() => provider.Grant.find(grantId)) : undefined;
-  return grant?.clientId === clientId && grant?.accountId === accountId ? grant : undefined;
-}
+import { findAccessToken, findGrantOf, type HostToken } from './living-tokens.js';
 
 /** What it says of the log-in behind it; nothing of a token that outlives its session. */
 function loginBehind(token: HostToken): AccountToken | undefined {
@@ -37,11 +27,6 @@ function loginBehind(token: HostToken): AccountToken | undefined {
   };
 }
 
-const find = (provider: Provider, value: string) =>
-  guarded(() => provider.AccessToken.find(value)).then((token) =>
-    token?.isValid ? token : undefined,
-  );
-
 /** For the account pages: the token of their own client. */
 export function createFindAccountToken(
   host: Pick<Host, 'current'>,
@@ -49,11 +34,11 @@ export function createFindAccountToken(
 ): FindAccountToken {
   return async (value) => {
     const provider = host.current();
-    const token = await find(provider, value);
+    const token = await findAccessToken(provider, value);
     if (token?.clientId !== clientId || token.aud !== ACCOUNT_AUDIENCE) return undefined;
     // What a sender is bound to is no bearer's (RFC 9449 section 7.1).
     if (token.isSenderConstrained()) return undefined;
-    return (await grantOf(provider, token)) && loginBehind(token);
+    return (await findGrantOf(provider, token)) && loginBehind(token);
   };
 }
 
@@ -61,7 +46,7 @@ export function createFindAccountToken(
 export function createFindCallerToken(host: Pick<Host, 'current'>): FindCallerToken {
   return async ({ value, proof }) => {
     const provider = host.current();
-    const token = await find(provider, value);
+    const token = await findAccessToken(provider, value);
     if (!token?.clientId) {
       const machine = await guarded(() => provider.ClientCredentials.find(value));
       return { kind: machine?.isValid ? 'machine' : 'unknown' };
@@ -72,7 +57,7 @@ export function createFindCallerToken(host: Pick<Host, 'current'>): FindCallerTo
     if (proof && !(await provesPossession(provider, { clientId, value, jkt }, proof))) {
       return { kind: 'bad-proof' };
     }
-    const grant = await grantOf(provider, token);
+    const grant = await findGrantOf(provider, token);
     const client = grant && (await guarded(() => provider.Client.find(clientId)));
     if (!grant || !client) return { kind: 'unknown' };
     const login = loginBehind(token);

@@ -3,6 +3,7 @@
  * every token model and brings the grant along; `consume` is a conditional UPDATE whose loser
  * gets `invalid_grant`; ids reach the database as digests only.
  */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomBytes } from 'node:crypto';
 import Provider, { type Adapter, type AdapterPayload, errors } from 'oidc-provider';
 import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/grants/index.js';
@@ -11,8 +12,10 @@ import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
 import { catchAnswer } from './approvals.js';
 import type { StoreRequest } from './backchannel.js';
+import { delegationOf } from './delegation.js';
 import { type AnswerDevice, DeviceCodeTaken } from './device-codes.js';
 import { guarded } from './errors.js';
+import { isRefreshing, noteLoser } from './refresh-grace.js';
 
 // For the kinds that the host may store without an end.
 const A_YEAR = 365 * 24 * 3600;
@@ -41,23 +44,31 @@ function keyOf(id: string): ArtifactKey {
  * token and then for its grant: one round trip. Anything written forgets all of it, and the next
  * request starts with nothing, so a revocation is seen by the very next request everywhere.
  */
-const memos = new WeakMap<RequestContext, Map<string, Promise<Found | undefined>>>();
-type Found = Pick<Artifact, 'kind' | 'payload'>;
+const memos = new WeakMap<object, Map<string, Promise<Found | undefined>>>();
+const readers = new AsyncLocalStorage<object>();
+type Found = Pick<Artifact, 'kind' | 'payload' | 'inGrace'>;
+
+const reader = (): object | undefined => Provider.ctx ?? readers.getStore();
+
+/** The same for work that no request to the host stands behind. */
+export function readingOnce<T>(work: () => Promise<T>): Promise<T> {
+  return readers.run({}, work);
+}
 
 function memo(): Map<string, Promise<Found | undefined>> | undefined {
-  const ctx = Provider.ctx;
-  if (!ctx) return undefined;
-  let known = memos.get(ctx);
+  const reading = reader();
+  if (!reading) return undefined;
+  let known = memos.get(reading);
   if (!known) {
     known = new Map();
-    memos.set(ctx, known);
+    memos.set(reading, known);
   }
   return known;
 }
 
 function forget(): void {
-  const ctx = Provider.ctx;
-  if (ctx) memos.delete(ctx);
+  const reading = reader();
+  if (reading) memos.delete(reading);
 }
 
 function lookUp(grants: Grants, id: string): Promise<Found | undefined> {
@@ -69,7 +80,10 @@ function lookUp(grants: Grants, id: string): Promise<Found | undefined> {
     const grantId = artifact?.payload.grantId;
     if (artifact?.grant && typeof grantId === 'string') {
       const grantKey = Buffer.from(digest(grantId)).toString('base64url');
-      known?.set(grantKey, Promise.resolve({ kind: 'Grant', payload: artifact.grant }));
+      known?.set(
+        grantKey,
+        Promise.resolve({ kind: 'Grant', payload: artifact.grant, inGrace: false }),
+      );
     }
     return artifact;
   });
@@ -117,7 +131,12 @@ function adapterFor(kind: ArtifactKind, grants: Grants, stores: Stores): Adapter
     async find(id) {
       const named = mayBeNamed && grants.keyOfHandle(id) !== undefined;
       const found = await guarded(() => (named ? grants.findByHandle(id) : lookUp(grants, id)));
-      return found?.kind === kind ? asPayload(found.payload, id) : undefined;
+      if (found?.kind !== kind) return undefined;
+      const payload = asPayload(found.payload, id);
+      // A refresh token that was spent a moment ago goes through all checks of one that was not,
+      // and fails where it is spent (see `refresh-grace.ts`).
+      if ('inGrace' in found && found.inGrace && isRefreshing()) delete payload.consumed;
+      return payload;
     },
 
     async findByUid(uid) {
@@ -143,6 +162,11 @@ function adapterFor(kind: ArtifactKind, grants: Grants, stores: Stores): Adapter
         );
         return;
       }
+      const delegated = kind === 'AccessToken' ? delegationOf(ctx) : undefined;
+      if (delegated) {
+        await guarded(() => delegated.keep(keyOf(id), { ...payload }, expiresIn ?? A_YEAR));
+        return;
+      }
       const saved = { key: keyOfKind(id), payload: { ...payload }, ttlSeconds: expiresIn ?? 1 };
       if (await guarded(() => catchAnswer(kind, saved))) return;
       if (kind === 'BackchannelAuthenticationRequest') {
@@ -161,7 +185,9 @@ function adapterFor(kind: ArtifactKind, grants: Grants, stores: Stores): Adapter
     async consume(id) {
       forget();
       if (await guarded(() => grants.spend(kind, keyOfKind(id)))) return;
-      // Zero rows: somebody was faster. A plain Error would be a 500, so the host's own classes.
+      // Zero rows: somebody was faster.
+      if (kind === 'RefreshToken') noteLoser();
+      // A plain Error would be a 500, so the host's own classes.
       throw kind === 'PushedAuthorizationRequest'
         ? new errors.InvalidRequestUri('request_uri was already used')
         : new errors.InvalidGrant('already used');
@@ -169,6 +195,9 @@ function adapterFor(kind: ArtifactKind, grants: Grants, stores: Stores): Adapter
 
     async destroy(id) {
       forget();
+      // A used one that came back ends with its family in one transaction. Had that failed after
+      // this, the next attempt would find no trace of it, and the family would live on.
+      if (kind === 'RefreshToken' && isRefreshing()) return;
       const ctx = Provider.ctx;
       const session = kind === 'Session' ? ctx?.oidc?.session : undefined;
       if (ctx && session && session.jti !== id) {

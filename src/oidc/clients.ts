@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/clock.js';
 import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
+import { TOKEN_EXCHANGE } from './token-exchange-request.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
 
@@ -25,6 +26,7 @@ const GRANTS_OF_HOST = new Set([
   'client_credentials',
   DEVICE_CODE_GRANT,
   CIBA_GRANT,
+  TOKEN_EXCHANGE,
 ]);
 
 /** Registration → the metadata names of RFC 7591. */

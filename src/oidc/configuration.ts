@@ -10,6 +10,7 @@ import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
+import type { Keyring } from '../kernel/keyring.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
@@ -17,6 +18,7 @@ import { createAdapterFactory } from './adapter.js';
 import { ciba, findAnybody, type StoreRequest } from './backchannel.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
+import { delegationOf } from './delegation.js';
 import type { DeviceFlowParts } from './device-codes.js';
 import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
@@ -31,6 +33,8 @@ import {
   OFFLINE_PARAM,
 } from './policy.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
+import { createRevokePolicy, type EndReused } from './reuse.js';
+import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
 export const routes = {
@@ -59,7 +63,9 @@ export type ConfigurationParts = {
   readonly mappings: readonly ClaimMapping[];
   readonly pairwiseSubject: PairwiseSubject;
   readonly directory: Directory;
+  readonly keyring: Keyring;
   readonly pages: HostPages;
+  readonly endReused: EndReused;
   readonly devicePages: DevicePages;
   readonly devices: DeviceFlowParts;
   readonly storeRequest: StoreRequest;
@@ -150,7 +156,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       createFindAccount(parts.identity, parts.access, parts.mappings),
       parts.identity,
     ),
-    formats: { bitsOfOpaqueRandomness: 256 },
+    formats: {
+      bitsOfOpaqueRandomness: 256,
+      customizers: { jwt: referToGrant(parts.keyring) },
+    },
     interactions: {
       policy: createInteractionPolicy(directory),
       url: (_ctx, interaction) => `/signin/${interaction.uid}`,
@@ -162,6 +171,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     pkce: { required: () => true },
     renderError: pages.error,
     responseTypes: ['code'],
+    revokeGrantPolicy: createRevokePolicy(parts.endReused),
     rotateRefreshToken: true,
     routes,
     scopes: [...new Set([...identityScopes, ...parts.mappings.map(({ scope }) => scope)])],
@@ -185,6 +195,8 @@ async function describeLogin(
   parts: Pick<ConfigurationParts, 'access' | 'mappings'>,
 ) {
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
+  const delegated = delegationOf(ctx);
+  if (delegated) return { ...delegated.claims };
   const { AuthorizationCode, DeviceCode, RefreshToken } = ctx.oidc.entities;
   const { BackchannelAuthenticationRequest: approved } = ctx.oidc.entities;
   const source = RefreshToken ?? AuthorizationCode ?? DeviceCode ?? approved;

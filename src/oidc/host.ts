@@ -5,9 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 import mount from 'koa-mount';
-import Provider, { type KoaContextWithOIDC } from 'oidc-provider';
+import Provider from 'oidc-provider';
 import type { ClaimMapping, ClaimMappings } from '../domain/claims/index.js';
-import type { Keys } from '../domain/keys/index.js';
+import type { Keys, PrivateJwk } from '../domain/keys/index.js';
+import type { SeenAgain } from '../flows/end-reused-grant.js';
 import type { Clock } from '../kernel/clock.js';
 import { teachBackchannel } from './backchannel.js';
 import { teachClients } from './clients.js';
@@ -15,16 +16,15 @@ import { type ConfigurationParts, createConfiguration } from './configuration.js
 import { teachDeviceCodes } from './device-codes.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
+import { answerLosers } from './refresh-grace.js';
+import { createEndReused } from './reuse.js';
+import { knowKeys } from './signed-tokens.js';
+import { type ExchangeParts, registerTokenExchange } from './token-exchange.js';
 
 export type HostEvents = {
   onServerError(error: unknown): void;
-  /** A spent code or refresh token was presented again; its grant has just ended. */
-  onTokenReuse(seen: {
-    kind: 'authorization_code' | 'refresh_token';
-    clientId: string | undefined;
-    accountId: string | undefined;
-    requestContext: object;
-  }): void;
+  /** A spent code or refresh token was presented again: ends its grant before anything is answered. */
+  onTokenReuse(seen: SeenAgain & { readonly requestContext: object }): Promise<void>;
   /** Building a provider from the keys failed; the present one stays. */
   onReloadFailed(error: unknown): void;
 };
@@ -34,52 +34,80 @@ export type Host = {
   current(): Provider;
   /** Koa middleware that runs the request through it. */
   handle(ctx: object, next: () => Promise<unknown>): Promise<unknown>;
+  /** For how many seconds the published keys may be kept, as far as is known here. */
+  jwksMaxAge(): number;
   close(): void;
 };
 
 /** What is built into a provider. */
 const rebuilding = new Set(['signing_keys', 'claim_mappings']);
 
+type BuiltIn = {
+  readonly keys: readonly PrivateJwk[];
+  readonly mappings: readonly ClaimMapping[];
+};
+
 type Handler = Host['handle'];
 
 // setTimeout's limit is 24.8 days; looking once a day costs nothing.
 const LONGEST_TIMER_MS = 24 * 3600 * 1000;
-const RETRY_MS = 5_000;
+// A node that missed an emergency must follow within five seconds.
+const RETRY_MS = 2_000;
+/** Half of the time that a key is published before it signs. */
+const JWKS_MAX_AGE = 300;
+/** Where the keys have just had to change, or may have without this node knowing. */
+const UNSETTLED_MAX_AGE = 5;
 // The library forgets a proof five minutes after its use, but takes one dated up to five minutes
 // ahead, which would then still be good.
 const PROOF_SKEW_SECONDS = 300;
 
 /** Builds the first provider; throws if there are no usable signing keys. */
 export async function createHost(
-  parts: Omit<ConfigurationParts, 'signingKeys' | 'mappings'> & {
+  parts: Omit<ConfigurationParts, 'signingKeys' | 'mappings' | 'endReused'> & {
     claims: Pick<ClaimMappings, 'listMappings'>;
-    keys: Pick<Keys, 'loadSigningSet'>;
+    keys: Pick<Keys, 'loadSigningSet' | 'list'>;
     changes: ChangeSource;
     clock: Clock;
     events: HostEvents;
+    actForShopper: ExchangeParts['actForShopper'];
   },
 ): Promise<Host> {
   let provider: Provider | undefined;
   let mounted: Handler | undefined;
-  let fingerprint = '';
+  let inUse: BuiltIn = { keys: [], mappings: [] };
+  let unsettledUntil: Date | undefined;
   let timer: NodeJS.Timeout | undefined;
   let closed = false;
   let loading: Promise<void> | undefined;
   let again = false;
 
+  const endReused = createEndReused(parts.grants, (seen) => parts.events.onTokenReuse(seen));
+
   const load = async () => {
     const mappings = await parts.claims.listMappings();
-    const { keys, nextChange } = await parts.keys.loadSigningSet();
-    const order = createHash('sha256')
-      .update(JSON.stringify([keys.map((key) => key.kid), mappings]))
-      .digest('hex');
-    if (order !== fingerprint) {
-      provider = build(keys, mappings);
-      mounted = mount('/', provider) as unknown as Handler;
-      fingerprint = order;
-    }
-    const wait = nextChange ? nextChange.getTime() - parts.clock.now().getTime() : Infinity;
+    const set = await parts.keys.loadSigningSet();
+    unsettledUntil = set.unsettledUntil;
+    use({ keys: set.keys, mappings });
+    const wait = set.nextChange ? set.nextChange.getTime() - parts.clock.now().getTime() : Infinity;
     schedule(Math.min(Math.max(wait, 1_000), LONGEST_TIMER_MS));
+  };
+
+  const use = (next: BuiltIn) => {
+    const print = ({ keys, mappings }: BuiltIn) =>
+      JSON.stringify([keys.map((key) => key.kid), mappings]);
+    if (provider && print(next) === print(inUse)) return;
+    provider = build(next);
+    mounted = mount('/', provider) as unknown as Handler;
+    inUse = next;
+  };
+
+  /** New keys that cannot be opened here are no reason to go on with those that were revoked. */
+  const dropRevoked = async () => {
+    if (!provider) return;
+    const revoked = new Set(
+      (await parts.keys.list()).flatMap((key) => (key.state === 'revoked' ? [key.kid] : [])),
+    );
+    use({ ...inUse, keys: inUse.keys.filter((key) => !revoked.has(key.kid)) });
   };
 
   const schedule = (delay: number) => {
@@ -95,9 +123,10 @@ export async function createHost(
       return loading;
     }
     loading = load()
-      .catch((error: unknown) => {
+      .catch(async (error: unknown) => {
         parts.events.onReloadFailed(error);
         schedule(RETRY_MS);
+        await dropRevoked().catch((worse: unknown) => parts.events.onReloadFailed(worse));
       })
       .finally(() => {
         loading = undefined;
@@ -109,30 +138,26 @@ export async function createHost(
     return loading;
   };
 
-  const build = (
-    signingKeys: ConfigurationParts['signingKeys'],
-    mappings: readonly ClaimMapping[],
-  ): Provider => {
+  const build = ({ keys: signingKeys, mappings }: BuiltIn): Provider => {
     const made = new Provider(
       parts.issuer,
-      createConfiguration({ ...parts, signingKeys, mappings }),
+      createConfiguration({ ...parts, signingKeys, mappings, endReused }),
     );
     // What stands in the forwarding headers was written by our own front middleware.
     made.proxy = true;
     made.on('server_error', (_ctx, error) => parts.events.onServerError(error));
-    // At the token endpoint a grant is only ever revoked because something used came back.
-    made.on('grant.revoked', (ctx: KoaContextWithOIDC) => {
-      const { route, client, params } = ctx.oidc;
-      if (route !== 'token') return;
-      parts.events.onTokenReuse({
-        kind: params?.grant_type === 'refresh_token' ? 'refresh_token' : 'authorization_code',
-        clientId: client?.clientId,
-        accountId: ctx.oidc.entities.RefreshToken?.accountId,
-        requestContext: ctx,
-      });
-    });
+    made.use(
+      answerLosers({
+        grants: parts.grants,
+        clock: parts.clock,
+        endReused,
+        onFailure: parts.events.onServerError,
+      }),
+    );
+    registerTokenExchange(made, parts);
     teachClients(made, parts.directory, parts.clock);
     teachBackchannel(made, parts.grants);
+    knowKeys(made, signingKeys);
     teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
@@ -156,6 +181,10 @@ export async function createHost(
     },
     async handle(ctx, next) {
       return mounted?.(ctx, next);
+    },
+    jwksMaxAge() {
+      const unsettled = unsettledUntil && unsettledUntil > parts.clock.now();
+      return unsettled || !parts.changes.isLive() ? UNSETTLED_MAX_AGE : JWKS_MAX_AGE;
     },
     close() {
       closed = true;

@@ -3,6 +3,7 @@
  * with use and one that never does, counted from the log-in itself.
  */
 import type { KoaContextWithOIDC } from 'oidc-provider';
+import { factsOf } from './clients.js';
 
 const MINUTE = 60;
 const HOUR = 3600;
@@ -45,6 +46,13 @@ type SessionFacts = {
   readonly exp?: number | undefined;
 };
 
+/** A refresh token: when the first of its family was issued, and when its owner had logged in. */
+type FamilyFacts = {
+  readonly accountId?: string | undefined;
+  readonly iiat?: number | undefined;
+  readonly authTime?: number | undefined;
+};
+
 const now = () => Math.floor(Date.now() / 1000);
 
 function remaining({ idle, absolute }: Limits, since: number | undefined): number {
@@ -69,9 +77,20 @@ export const lifetimes = {
   Grant: SESSION.shopper.absolute,
   IdToken: 10 * MINUTE,
   Interaction: 60 * MINUTE,
-  /** Rotation never extends the absolute limit, counted from the first token of the family. */
-  RefreshToken: (ctx: KoaContextWithOIDC, token: { accountId?: string; iiat?: number }) =>
-    remaining(isStaff(ctx, token.accountId) ? REFRESH.staff : REFRESH.shopper, token.iiat),
+  /**
+   * Rotation never extends the absolute limit, and neither does a further authorization within
+   * the same log-in: it is counted from that. A client may have both limits shorter, never longer.
+   */
+  RefreshToken(ctx: KoaContextWithOIDC, token: FamilyFacts, client: object): number {
+    const most = isStaff(ctx, token.accountId) ? REFRESH.staff : REFRESH.shopper;
+    const { refreshIdleSeconds, refreshAbsoluteSeconds } = factsOf(client).client;
+    const limits = {
+      idle: Math.min(most.idle, refreshIdleSeconds ?? most.idle),
+      absolute: Math.min(most.absolute, refreshAbsoluteSeconds ?? most.absolute),
+    };
+    const begun = token.iiat ?? now();
+    return remaining(limits, Math.min(begun, token.authTime ?? begun));
+  },
   /** The library's session slides for ever; this one ends with its log-in's last hour. */
   Session(ctx: KoaContextWithOIDC, session: SessionFacts): number {
     if (!session.accountId) return DAY;

@@ -19,6 +19,14 @@ export function createPairwiseSubject(secret: Uint8Array): PairwiseSubject {
       .digest('base64url');
 }
 
+/** The name by which a client knows an account. */
+export const subjectOf = (
+  client: HostClient,
+  accountId: string,
+  pairwiseSubject: PairwiseSubject,
+): string =>
+  client.subjectType === 'pairwise' ? pairwiseSubject(sectorOf(client), accountId) : accountId;
+
 /** Clients with the same host, or the same `sector_identifier_uri`, share a sector. */
 export function sectorOf(client: unknown): string {
   const { sectorIdentifier, clientId } = client as HostClient & { sectorIdentifier?: string };

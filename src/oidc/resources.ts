@@ -87,6 +87,6 @@ export async function resourceServerInfo(
     scope: scopes.join(' '),
     accessTokenTTL: server.accessTokenTtl,
     accessTokenFormat: server.format,
-    ...(server.format === 'jwt' ? { jwt: { sign: { alg: 'ES256' } } } : {}),
+    ...(server.format === 'jwt' ? { jwt: { sign: { alg: server.jwtAlg } } } : {}),
   } as ResourceServer;
 }

@@ -123,6 +123,13 @@ describe('a command line that is not understood ends with 2, in one line, having
     [['clients', 'list', 'all'], /nothing else/],
     [['clients', 'secret'], /one client id/],
     [['keys', 'list', '--alg', 'RS256'], /--alg/],
+    [['keys', 'rotate', '--kid', 'x'], /--kid is for --emergency/],
+    [['keys', 'rotate', '--yes'], /--yes is for --emergency/],
+    [
+      ['resource-servers', 'create', 'urn:x', '--jwt', '--jwt-alg', 'none'],
+      /--jwt-alg must be one of/,
+    ],
+    [['resource-servers', 'create', 'urn:x', '--jwt-alg', 'PS256'], /--jwt-alg is for --jwt/],
     [['keys', 'rotate', 'now'], /nothing else/],
   ];
   test.each(wrong)('%j', async (argv, complaint) => {
@@ -522,6 +529,55 @@ describe('keys', () => {
     expect(await lastEvent()).toMatchObject({
       event: 'signing_keys_rotated',
       actorKind: 'operator',
+    });
+  });
+});
+
+describe('keys in an emergency', () => {
+  type Key = { kid: string; alg: string; state: string };
+  const keys = () => json<Key[]>('keys', 'list');
+  const signing = async () => (await keys()).filter(({ state }) => state === 'signing');
+
+  it('are named before anybody says yes, and nothing goes without', async () => {
+    const before = await keys();
+    expect(await failure('keys', 'rotate', '--emergency')).toBe(
+      'Nobody is there to ask: add --yes to go on',
+    );
+    shell.willAnswer(false);
+    expect(await failure('keys', 'rotate', '--emergency')).toBe('Nothing was changed');
+    expect(await keys()).toEqual(before);
+    const question = shell.asked.at(-1) ?? '';
+    for (const { kid } of before) expect(question).toContain(kid);
+    expect(question).toMatch(/JWT access token.*stops verifying/);
+  });
+
+  it('go one by one, or all together, and stay in the list as revoked', async () => {
+    const [leaked] = await signing();
+    shell.willAnswer(true);
+    expect(
+      (await latchkey('keys', 'rotate', '--emergency', '--kid', leaked?.kid ?? '')).lines,
+    ).toContain(`Revoked ${leaked?.kid}`);
+    const question = shell.asked.at(-1) ?? '';
+    expect(question).toContain(leaked?.kid);
+    expect(question.match(/[0-9a-f-]{36}/g)).toHaveLength(1);
+    expect(await signing()).toHaveLength(4);
+    expect((await keys()).find(({ kid }) => kid === leaked?.kid)?.state).toBe('revoked');
+    expect(
+      await failure('keys', 'rotate', '--emergency', '--yes', '--kid', leaked?.kid ?? ''),
+    ).toBe(`No published key has the id ${leaked?.kid}`);
+
+    const asked = shell.asked.length;
+    const before = (await keys()).filter(({ state }) => state !== 'revoked');
+    const result = await json<{ revoked: string[]; added: string[] }>(
+      ...['keys', 'rotate', '--emergency', '--yes', '--reason', 'the backup was public'],
+    );
+    expect(result.revoked.sort()).toEqual(before.map(({ kid }) => kid).sort());
+    expect((await signing()).map(({ kid }) => kid).sort()).toEqual(result.added.sort());
+    expect(shell.asked).toHaveLength(asked);
+    expect(await lastEvent()).toMatchObject({
+      event: 'signing_keys_revoked',
+      actorKind: 'operator',
+      details: { reason: 'the backup was public' },
     });
   });
 });

@@ -140,6 +140,8 @@ const bad: readonly (readonly [name: string, value: string, fault: RegExp])[] = 
   ['LATCHKEY_TRUSTED_PROXIES', 'proxy.example', /CIDRs/],
   ['LATCHKEY_TLS_CERT', '/etc/cert.pem', /belong together/],
   ['LATCHKEY_TLS_KEY', '/etc/key.pem', /belong together/],
+  ['LATCHKEY_KEY_ROTATION_DAYS', '731', /from 0 to 730/],
+  ['LATCHKEY_KEY_ROTATION_DAYS', '-1', /from 0 to 730|whole number/],
   ['LATCHKEY_WORKERS', '0', /from 1 to 64/],
   ['LATCHKEY_WORKERS', '65', /from 1 to 64/],
   ['LATCHKEY_OPS_PORT', '70000', /from 0 to 65535/],

@@ -35,7 +35,9 @@ describe('every security fact there is', () => {
   const leftOut = [
     'account_closed',
     'account_client_settled',
+    'acting_refused',
     'client_brand_changed',
+    'client_configured',
     'client_created',
     'client_disabled',
     'client_email_code_changed',
@@ -50,6 +52,7 @@ describe('every security fact there is', () => {
     'scope_demand_changed',
     'signing_keys_created',
     'signing_keys_rotated',
+    'signing_keys_revoked',
   ];
 
   test('is shown, or left out by name', () => {

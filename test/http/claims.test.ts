@@ -5,6 +5,7 @@ import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   authorizeUrl,
+  basic,
   CATALOG,
   command,
   type Database,
@@ -18,6 +19,7 @@ import {
   walk,
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { demoClient } from '../support/shopper.js';
 
 let server: TestServer;
 let database: Database;
@@ -269,6 +271,16 @@ describe('pairwise subjects', () => {
     const token = opaque.access_token;
     const seen = (await postAs(server, 'orders_api', '/oauth2/introspect', { token })).json;
     expect(seen).toMatchObject({ active: true, sub });
+    const verified = await fetch(
+      `${server.issuer}/oauth2/verify?${new URLSearchParams({ audience: ORDERS })}`,
+      {
+        headers: {
+          authorization: `Bearer ${token}`,
+          'x-gateway-authorization': basic(demoClient(server, 'orders_api')),
+        },
+      },
+    );
+    expect(verified.headers.get('x-auth-subject')).toBe(sub);
     const catalog = { scope: 'openid catalog:read', resource: CATALOG };
     const jwt = await signIn('partner-a', catalog, 'partner-a');
     expect(decodeJwt(jwt.access_token).sub).toBe(sub);

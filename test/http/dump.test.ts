@@ -68,6 +68,8 @@ async function liveADay() {
     resource: ORDERS,
   });
   keep('a refresh token', next.json.refresh_token);
+  // What it was answered with lies there for whoever comes second.
+  keep('the answer to a refresh', next.json.id_token);
   keep('a refreshed access token', next.json.access_token);
   keepCookies('a shopper', first.browser);
   const pending = await freshCode(server, { scope: 'openid email' }, { browser: first.browser });
@@ -260,6 +262,7 @@ test('the day left its traces: the dump is of a server at work', () => {
     'Grant',
     'AccessToken',
     'RefreshToken',
+    'RefreshAnswer',
     'AuthorizationCode',
     'Interaction',
     'PushedAuthorizationRequest',

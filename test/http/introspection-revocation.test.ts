@@ -158,10 +158,47 @@ describe('introspection', () => {
     expect((await introspect('automation', String(json.refresh_token))).text).toBe(INACTIVE);
   });
 
-  test('a hint is only a hint', async () => {
+  test('a hint is only a hint: right, wrong or unknown, the answer is the same', async () => {
+    const hints = [
+      'access_token',
+      'refresh_token',
+      'urn:ietf:params:oauth:token-type:access_token',
+      'urn:ietf:params:oauth:token-type:refresh_token',
+      'id_token',
+      'nonsense',
+      '😀',
+      '',
+    ];
     const { access } = await shopperTokens();
-    for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense', '', undefined]) {
-      expect((await introspect('orders_api', access, { token_type_hint })).json.active).toBe(true);
+    const machine = await postAs(server, 'automation', '/oauth2/token', {
+      grant_type: 'client_credentials',
+      resource: ORDERS,
+    });
+    const { client_id, client_secret, redirect_uris } = demoClient(server, 'storefront_bff');
+    const at = { client_id, redirect_uri: redirect_uris[0] };
+    const { code } = await freshCode(server, { ...OFFLINE, ...at });
+    const own = await post(
+      server,
+      '/oauth2/token',
+      redemption(code, { ...at, client_id: undefined, resource: ORDERS }),
+      { authorization: basic({ client_id, client_secret }) },
+    );
+    for (const [as, token] of [
+      ['orders_api', access],
+      ['orders_api', String(machine.json.access_token)],
+      ['storefront_bff', String(own.json.refresh_token)],
+      ['orders_api', 'x'.repeat(43)],
+    ] as const) {
+      const without = await introspect(as, token);
+      expect(without.json.active).toBe(!token.startsWith('xxx'));
+      for (const token_type_hint of hints) {
+        const seen = await introspect(as, token, { token_type_hint });
+        expect([token_type_hint, seen.status, seen.text]).toEqual([
+          token_type_hint,
+          200,
+          without.text,
+        ]);
+      }
     }
   });
 

@@ -148,6 +148,21 @@ const errands = (): Record<string, () => Promise<WireReply>> => {
     code: () => send('/oauth2/token', {}, redemption(life.unused)),
     introspection: () => send('/oauth2/introspect', asApi, { token: life.access }),
     'introspection of nonsense': () => send('/oauth2/introspect', asApi, { token: 'x' }),
+    'introspection with a hint': () =>
+      send('/oauth2/introspect', asApi, { token: life.access, token_type_hint: 'refresh_token' }),
+    'introspection with a hint at nothing': () =>
+      send('/oauth2/introspect', asApi, { token: 'x', token_type_hint: 'made_up' }),
+    'question of a gateway': () =>
+      send('/oauth2/verify?scope=orders:read', {
+        ...page,
+        'x-gateway-authorization': asApi.authorization,
+        authorization: `Bearer ${life.access}`,
+      }),
+    'question about nonsense': () =>
+      send('/oauth2/verify', {
+        'x-gateway-authorization': asApi.authorization,
+        authorization: 'Bearer x',
+      }),
     userinfo: () => send('/oauth2/userinfo', { authorization: `Bearer ${life.userinfo}` }),
     revocation: () =>
       send('/oauth2/revoke', {}, { client_id: 'demo-storefront', token: 'of somebody else' }),
@@ -241,6 +256,8 @@ const expectRecovery = async () => {
   // Nothing that was refused meanwhile was used up or taken for a fault of the caller.
   const seen = await errands().introspection?.();
   expect(seen?.json.active).toBe(true);
+  expect((await errands()['question of a gateway']?.())?.status).toBe(200);
+  expect((await errands()['question about nonsense']?.())?.status).toBe(401);
   expect((await errands().userinfo?.())?.status).toBe(200);
   expect((await errands().code?.())?.status).toBe(200);
   expect((await errands().refresh?.())?.status).toBe(200);

@@ -122,6 +122,11 @@ describe('a machine with nothing on it', () => {
           scope: expect.stringContaining('users:read'),
         },
         device: { client_id: 'demo-pos-terminal' },
+        support_desk: {
+          client_id: 'demo-support-desk',
+          client_secret: secret,
+          redirect_uris: ['http://localhost:4002/callback'],
+        },
       },
       resources: {
         orders: {

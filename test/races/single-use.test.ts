@@ -22,7 +22,6 @@ import {
   postToNode,
   redemption,
   register,
-  rowOf,
   type WireReply,
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -106,31 +105,6 @@ describe('two nodes, one database', () => {
       expect(late.status).toBe(400);
       const [winner] = winners(replies);
       expect(await activeAtApi(winner?.json.access_token)).toBe(false);
-    }
-  });
-
-  test('a refresh token is used once', async () => {
-    for (let round = 0; round < ROUNDS; round += 1) {
-      const { code } = await freshCode(first, OFFLINE);
-      const begun = await postToNode(first, '/oauth2/token', redemption(code));
-      const [family] = await database.query('SELECT grant_hash FROM artifacts WHERE id_hash = $1', [
-        rowOf(String(begun.json.refresh_token)),
-      ]);
-      const replies = await storm(50, '/oauth2/token', {
-        grant_type: 'refresh_token',
-        client_id: 'demo-storefront',
-        refresh_token: String(begun.json.refresh_token),
-        resource: ORDERS,
-      });
-      expectOneWinner(replies, 'invalid_grant', 400);
-      // And no second branch lives on in the database.
-      const [alive] = await database.query(
-        `SELECT count(*)::int AS branches
-           FROM artifacts t JOIN artifacts g ON g.id_hash = t.grant_hash AND g.kind = 'Grant'
-          WHERE t.kind = 'RefreshToken' AND t.consumed_at IS NULL AND t.grant_hash = $1`,
-        [family?.grant_hash],
-      );
-      expect(Number(alive?.branches)).toBeLessThanOrEqual(1);
     }
   });
 

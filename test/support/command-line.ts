@@ -19,6 +19,10 @@ export type CommandLine = {
   /** How often a command came as far as opening the database. */
   opened(): number;
   run(...argv: string[]): Promise<Said>;
+  /** What was asked at the terminal. */
+  readonly asked: readonly string[];
+  /** What whoever sits at the terminal says to questions; `undefined`: nobody sits there. */
+  willAnswer(answer: boolean | undefined): void;
   /** The data of a command that must succeed. */
   json<T = Record<string, unknown>>(...argv: string[]): Promise<T>;
   /** The one line of a command that must fail. */
@@ -54,6 +58,8 @@ export async function openCommandLine(
   await core.flows.seedDemo();
 
   let opened = 0;
+  let answer: boolean | undefined;
+  const asked: string[] = [];
   async function run(...argv: string[]): Promise<Said> {
     const lines: string[] = [];
     const complaints: string[] = [];
@@ -62,6 +68,10 @@ export async function openCommandLine(
       complain: (line) => complaints.push(...line.split('\n')),
       start: () => Promise.reject(new Error('nobody asked for a server')),
       migrate: async () => [],
+      ask: async (lines) => {
+        asked.push(lines.join('\n'));
+        return answer;
+      },
       withCore(work) {
         opened += 1;
         return work(core);
@@ -75,6 +85,10 @@ export async function openCommandLine(
     env,
     log,
     opened: () => opened,
+    asked,
+    willAnswer(next) {
+      answer = next;
+    },
     run,
     async json<T>(...argv: string[]) {
       const { code, lines, complaints } = await run(...argv, '--json');

@@ -38,6 +38,7 @@ export const letterKinds: Readonly<Record<string, Facts>> = {
   'step-added': { kind: 'second_factor_changed', change: 'added' },
   'step-removed': { kind: 'second_factor_changed', change: 'removed' },
   'codes-made': { kind: 'second_factor_changed', change: 'recovery_codes_made' },
+  'token-reused': { kind: 'token_reused' },
   'recovery-code-last': { kind: 'recovery_code_used', left: 0 },
   'recovery-code-one': { kind: 'recovery_code_used', left: 1 },
   'recovery-code': { kind: 'recovery_code_used', left: 7 },

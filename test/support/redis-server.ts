@@ -1,10 +1,11 @@
 /** Finds or installs a Redis and runs it for the length of the tests. */
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { createConnection, createServer } from 'node:net';
-import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { obtainProgram } from './debian.js';
+
+const SERVER = { programs: ['redis-server', 'valkey-server'], packages: ['redis-server'] };
 
 export type TestRedis = { readonly url: string; stop(): void };
 
@@ -15,7 +16,7 @@ export type TestRedis = { readonly url: string; stop(): void };
 export async function startRedis(directory: string): Promise<TestRedis | undefined> {
   const given = process.env.REDIS_URL;
   if (given) return { url: given, stop: () => undefined };
-  const program = findServer() ?? installServer();
+  const program = obtainProgram(SERVER);
   if (program === undefined) return undefined;
   const port = await freePort();
   const settings = ['--port', String(port), '--bind', '127.0.0.1', '--dir', directory];
@@ -24,26 +25,6 @@ export async function startRedis(directory: string): Promise<TestRedis | undefin
   });
   await accepting(port, child);
   return { url: `redis://127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') };
-}
-
-function findServer(): string | undefined {
-  const directories = (process.env.PATH ?? '').split(delimiter);
-  const names = ['redis-server', 'valkey-server'];
-  return directories
-    .flatMap((directory) => names.map((name) => join(directory, name)))
-    .find((path) => existsSync(path));
-}
-
-function installServer(): string | undefined {
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) return undefined;
-  console.log('Installing redis-server for the tests (apt-get) ...');
-  const options = { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
-  const install = ['install', '-y', '--no-install-recommends', 'redis-server'];
-  if (spawnSync('apt-get', install, options).status !== 0) {
-    spawnSync('apt-get', ['update'], options);
-    spawnSync('apt-get', install, options);
-  }
-  return findServer();
 }
 
 async function freePort(): Promise<number> {

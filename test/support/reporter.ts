@@ -3,7 +3,9 @@
  * very last line, in the form that every CI reads. Where `CI=true`, something that could not
  * run is a failure: nobody reads the log of a green run.
  */
+import type { ProvidedContext } from 'vitest';
 import type { Reporter, SerializedError, TestModule, Vitest } from 'vitest/node';
+import type {} from './interop-programs.js';
 import type { Missing } from './provided.js';
 
 type Tally = { passed: number; failed: number; skipped: number };
@@ -27,7 +29,9 @@ export class TallyReporter implements Reporter {
   }
 
   #missing(): readonly Missing[] {
-    return this.#vitest?.getRootProject().getProvidedContext().services?.missing ?? [];
+    const provided: Partial<ProvidedContext> =
+      this.#vitest?.getRootProject().getProvidedContext() ?? {};
+    return [...(provided.services?.missing ?? []), ...(provided.interop?.missing ?? [])];
   }
 
   #print(): void {

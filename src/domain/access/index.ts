@@ -5,11 +5,13 @@
  * Promises: nothing is granted by default; a scope exists only within its resource server.
  */
 import { newId } from '../../kernel/ids.js';
+import { DEFAULT_SIGNING_ALG, type SigningAlg } from '../../kernel/signing-algs.js';
 import type { Db } from '../../platform/postgres.js';
 import { accessStore, type ResourceServerRow, type ScopeDemand } from './store.js';
 
 export {
   ACCOUNT_AUDIENCE,
+  ACT_FOR_SHOPPERS,
   type AccountScope,
   ADMIN_AUDIENCE,
   type Administrator,
@@ -17,6 +19,7 @@ export {
   accountScopes,
   adminScopes,
   isRole,
+  mayActForShoppers,
   mayAdminister,
   type Role,
   roles,
@@ -36,8 +39,9 @@ export type ClientRights = {
   readonly audiences: ReadonlySet<string>;
 };
 
-export type ResourceServerDraft = Omit<ResourceServerRow, 'id' | 'accessTokenTtl'> & {
+export type ResourceServerDraft = Omit<ResourceServerRow, 'id' | 'accessTokenTtl' | 'jwtAlg'> & {
   readonly accessTokenTtl?: number;
+  readonly jwtAlg?: SigningAlg;
 };
 
 export type Access = ReturnType<typeof createAccess>;
@@ -54,6 +58,7 @@ export function createAccess({ db }: { db: Db }) {
       const row = {
         ...draft,
         id: newId(),
+        jwtAlg: draft.jwtAlg ?? DEFAULT_SIGNING_ALG,
         accessTokenTtl: Math.min(draft.accessTokenTtl ?? limit, limit),
       };
       await store.insertResourceServer(row);
@@ -75,6 +80,10 @@ export function createAccess({ db }: { db: Db }) {
     describeScopes: (resourceServerId: string, words: Readonly<Record<string, string>>) =>
       store.describeScopes(resourceServerId, words),
 
+    /** Adds the scopes it does not have yet. */
+    addScopes: (resourceServerId: string, words: Readonly<Record<string, string>>) =>
+      store.addScopes(resourceServerId, words),
+
     /** Grants a client exactly these scopes of a resource server; none takes the grant away. */
     grantScopes: (clientId: string, resourceServerId: string, scopes: readonly string[]) =>
       store.setGrant(clientId, resourceServerId, scopes),
@@ -85,5 +94,7 @@ export function createAccess({ db }: { db: Db }) {
     listRoles: (accountId: string): Promise<string[]> => store.listRoles(accountId),
 
     addRole: (accountId: string, role: string) => store.addRole(accountId, role),
+
+    rolesOf: (accountId: string): Promise<string[]> => store.rolesOf(accountId),
   };
 }

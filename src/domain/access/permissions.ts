@@ -26,6 +26,7 @@ export const adminScopes = {
   'audit:read': 'Read the audit log',
   'keys:read': 'See the signing keys',
   'keys:rotate': 'Rotate the signing keys',
+  'shoppers:act-for': 'Act for a shopper who asks for help, at the shop’s APIs',
 } as const;
 
 export type AdminScope = keyof typeof adminScopes;
@@ -46,6 +47,16 @@ export const roles = {
 } as const;
 
 export type Role = keyof typeof roles;
+
+/** What lets one of staff act for a shopper; the client they do it with needs it as well. */
+export const ACT_FOR_SHOPPERS: AdminScope = 'shoppers:act-for';
+
+const actingRoles: ReadonlySet<string> = new Set<Role>(['support', 'admin']);
+
+/** Whether somebody of these roles may act for a shopper. */
+export function mayActForShoppers(rolesOfStaff: readonly string[]): boolean {
+  return rolesOfStaff.some((role) => actingRoles.has(role));
+}
 
 export function isRole(value: string): value is Role {
   return Object.hasOwn(roles, value);

@@ -6,6 +6,8 @@ export type ResourceServerRow = {
   readonly indicator: string;
   readonly name: string;
   readonly format: 'opaque' | 'jwt';
+  /** How its access tokens are signed, where they are JWTs. */
+  readonly jwtAlg: string;
   readonly accessTokenTtl: number;
   readonly scopes: readonly ScopeRow[];
 };
@@ -75,6 +77,20 @@ export function accessStore(db: Db) {
       return changed;
     },
 
+    async addScopes(
+      resourceServerId: string,
+      words: Readonly<Record<string, string>>,
+    ): Promise<void> {
+      await db.resourceScope.createMany({
+        data: Object.entries(words).map(([name, description]) => ({
+          resourceServerId,
+          name,
+          description,
+        })),
+        skipDuplicates: true,
+      });
+    },
+
     async linkClient(resourceServerId: string, clientId: string): Promise<void> {
       await db.resourceServerClient.upsert({
         where: { resourceServerId_clientId: { resourceServerId, clientId } },
@@ -132,6 +148,11 @@ export function accessStore(db: Db) {
         create: { accountId, role },
         update: {},
       });
+    },
+
+    async rolesOf(accountId: string): Promise<string[]> {
+      const rows = await db.accountRole.findMany({ where: { accountId }, select: { role: true } });
+      return rows.map(({ role }) => role);
     },
   };
 }

@@ -72,6 +72,10 @@ export const auditEvents = {
   passkey_suspicious: 'The count of a passkey did not rise: there may be a copy. It was refused.',
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
+  acted_for_shopper:
+    'One of staff got a token to act for a shopper; `details.reason` says why, in their words.',
+  acting_refused:
+    'One of staff got no token to act for a shopper; `details.cause` says whether because of them or of the account.',
   device_authorized: 'An account owner let a device in that showed a code.',
   device_denied:
     'A device that showed a code was not let in; `details.reason` says whether somebody refused it.',
@@ -82,9 +86,12 @@ export const auditEvents = {
     'An account owner refused it; with `details.stopped` the client may not ask them for a day.',
   code_reuse:
     'A used authorization code, or code of a device, came back; everything it led to ended.',
-  refresh_reuse: 'A used refresh token came back; its whole family ended.',
+  refresh_reuse:
+    'A used refresh token came back after its grace; its whole family ended, and its owner was written to.',
   signing_keys_created: 'The first signing keys were made.',
   signing_keys_rotated: 'New signing keys were made; the old ones stay published for a while.',
+  signing_keys_revoked:
+    'Signing keys were taken out in an emergency; nothing they signed counts any more.',
   demo_seeded: 'The demo shop was put into an empty database.',
 } as const;
 

@@ -46,6 +46,10 @@ export function draftFaults(draft: ClientDraft, production: boolean): string[] {
   if (draft.grantTypes.includes('client_credentials') && draft.authMethod === 'none') {
     faults.push('The client_credentials grant needs a client that can authenticate');
   }
+  const exchanges = draft.grantTypes.includes('urn:ietf:params:oauth:grant-type:token-exchange');
+  if (exchanges && draft.authMethod === 'none') {
+    faults.push('The token exchange grant needs a client that can authenticate');
+  }
   const { metadata = {}, refresh = {} } = draft;
   if (draft.grantTypes.includes('urn:openid:params:grant-type:ciba')) {
     if (draft.authMethod === 'none') {

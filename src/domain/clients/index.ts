@@ -13,7 +13,7 @@ import type { Db } from '../../platform/postgres.js';
 import { changedColumns, draftOf, type ProtocolChanges } from './changes.js';
 import type { ClientDraft } from './draft.js';
 import { draftFaults } from './draft-faults.js';
-import { type ClientRow, type ClientSecretRow, clientsStore } from './store.js';
+import { type ClientRow, type ClientSecretRow, clientsStore, type Epoch } from './store.js';
 
 export { type Logo, logoTypes, MAX_LOGO_BYTES } from './brand/logo.js';
 export type { Palette, ThemeColours } from './brand/palette.js';
@@ -36,7 +36,8 @@ export {
 export { type ClientMetadata, metadataNames } from './metadata.js';
 export { type Profile, profiles } from './profiles.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
-export type ClientWithSecrets = ClientRow & { readonly secrets: readonly ClientSecretRow[] };
+export type ClientWithSecrets = ClientRow &
+  Epoch & { readonly secrets: readonly ClientSecretRow[] };
 
 export const MAX_LIVE_SECRETS = 2;
 

@@ -39,6 +39,9 @@ export type ClientRow = {
   readonly createdAt: Date;
 };
 
+/** Seconds; what was issued to the client in that second or before is dead. */
+export type Epoch = { readonly securityEpoch: number };
+
 /** What a registered client's protocol settings are kept in. */
 export type ProtocolColumns = Pick<
   ClientRow,
@@ -53,7 +56,9 @@ export type ProtocolColumns = Pick<
 
 export function clientsStore(db: Db) {
   return {
-    async find(id: string): Promise<(ClientRow & { secrets: ClientSecretRow[] }) | undefined> {
+    async find(
+      id: string,
+    ): Promise<(ClientRow & Epoch & { secrets: ClientSecretRow[] }) | undefined> {
       return (
         (await db.client.findUnique({ where: { id }, include: { secrets: true } })) ?? undefined
       );

@@ -9,6 +9,7 @@ import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
+import { delegatedStore } from './delegated/store.js';
 import { deviceHandles, devicePolling, stageOf } from './device-codes.js';
 import {
   type ArtifactKey,
@@ -29,7 +30,12 @@ import {
 
 export { type Approvals, createApprovals } from './approvals/index.js';
 export { POLL_SECONDS } from './device-codes.js';
-export type { ArtifactKey, ArtifactKind, Payload } from './kinds.js';
+export {
+  type ArtifactKey,
+  type ArtifactKind,
+  type Payload,
+  REFRESH_GRACE_SECONDS,
+} from './kinds.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
 
@@ -39,11 +45,25 @@ export type Artifact = {
   readonly idHash: Bytes;
   /** With `consumed` (seconds) when it was spent. */
   readonly payload: Payload;
+  /** A spent refresh token: whether it was spent within its client's grace (database time). */
+  readonly inGrace: boolean;
   /** The grant it hangs on; it has the same owner and is alive as well. */
   readonly grant: Payload | undefined;
+  readonly grantHash: Bytes | undefined;
+  /** The tokens it was made from, the first one first (RFC 8693); they are alive as well. */
+  readonly restsOn: readonly Bytes[];
 };
 
+/** What a token that is made from others hangs on: whatever ends one of them ends it. */
+export type Delegation = Pick<Artifact, 'restsOn'> & Partial<Pick<Artifact, 'grantHash'>>;
+
 export type Grants = ReturnType<typeof createGrants>;
+
+/** What a refresh token was answered with, and what had been asked. */
+export type RefreshAnswer = { readonly asked: string; readonly body: string };
+
+// No token looks like this: they have no spaces.
+const answerTo = (refreshToken: string) => `answer to ${refreshToken}`;
 
 const text = (value: unknown): string | undefined =>
   typeof value === 'string' && value !== '' ? value : undefined;
@@ -54,6 +74,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const store = grantsStore(db);
   const owned = ownedStore(db);
   const handles = deviceHandles(keyring);
+  const delegated = delegatedStore(db);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
@@ -65,7 +86,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     key: ArtifactKey,
     payload: Payload,
     ttlSeconds: number,
-    authAt?: number,
+    { authAt, delegation }: { authAt?: number | undefined; delegation?: Delegation } = {},
   ): NewArtifact => {
     const issuedAt = seconds(payload.iat) ?? 0;
     const grantId = text(payload.grantId);
@@ -77,7 +98,8 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       ...packPayload(keyring, kind, 'id' in key ? key.id : undefined, payload),
       accountId: (owned && text(payload.accountId)) || null,
       clientId: text(payload.clientId) ?? null,
-      grantHash: owned && grantId ? digest(grantId) : null,
+      grantHash: owned && grantId ? digest(grantId) : (delegation?.grantHash ?? null),
+      restsOn: delegation?.restsOn ?? [],
       uid: kind === 'Session' ? (text(payload.uid) ?? null) : null,
       userCodeHash: userCode ? (userCodeHashes(userCode)[0] ?? null) : null,
       authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
@@ -99,14 +121,19 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       kind: row.kind,
       idHash: new Uint8Array(row.idHash),
       payload,
+      inGrace: row.inGrace,
       grant: row.grantPayload ? { ...row.grantPayload, kind: 'Grant' } : undefined,
+      grantHash: row.grantHash ? new Uint8Array(row.grantHash) : undefined,
+      restsOn: row.restsOn.map((hash) => new Uint8Array(hash)),
     };
   };
 
   return {
     /** The artifact of any kind that `id` is the value of, if it still counts. */
     async find(id: string): Promise<Artifact | undefined> {
-      return present(await store.find(digest(id)), id);
+      const found = present(await store.find(digest(id)), id);
+      if (!found || found.restsOn.length === 0) return found;
+      return (await delegated.allCount(found.restsOn)) ? found : undefined;
     },
 
     async findSessionByUid(uid: string): Promise<Artifact | undefined> {
@@ -150,10 +177,20 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       payload: Payload,
       ttlSeconds: number,
       authAt?: number | undefined,
-    ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, authAt)),
+    ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, { authAt })),
 
     /** A client asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
     notePoll: (id: string): Promise<boolean> => store.poll(digest(id), devicePolling),
+
+    /** Stores a token that was made from others, so that it ends with any of them. */
+    async saveDelegated(
+      key: ArtifactKey,
+      payload: Payload,
+      ttlSeconds: number,
+      delegation: Delegation,
+    ): Promise<void> {
+      await store.save(rowOf('AccessToken', key, payload, ttlSeconds, { delegation }));
+    },
 
     /** Stores a session under another id; the one it had is worth nothing from then on. */
     async renewSession(
@@ -170,6 +207,37 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     spend: (kind: ArtifactKind, key: ArtifactKey): Promise<boolean> =>
       store.spend(hashOf(key), spendableExpired(kind)),
 
+    /**
+     * Keeps what a refresh token was answered with, for those who lost the race for it. It is
+     * found and opened by the spent token's value alone, and dies with the grant, its owner's
+     * and its client's epochs as every token does.
+     */
+    async keepAnswer(
+      refreshToken: string,
+      answer: RefreshAnswer,
+      of: Payload & { readonly iat: number },
+      ttlSeconds: number,
+    ): Promise<void> {
+      const key = { id: answerTo(refreshToken) };
+      await store.save(rowOf('RefreshAnswer', key, { ...of, ...answer }, ttlSeconds));
+    },
+
+    /** What a spent refresh token was answered with, as long as the tokens in it count. */
+    async findAnswer(refreshToken: string): Promise<RefreshAnswer | undefined> {
+      const id = answerTo(refreshToken);
+      const found = present(await store.find(digest(id)), id);
+      if (found?.kind !== 'RefreshAnswer') return undefined;
+      const { asked, body } = found.payload as unknown as RefreshAnswer;
+      return { asked, body };
+    },
+
+    /**
+     * A refresh that failed half way has spent nothing: the token counts again, and its successor,
+     * which must not have left the process, never will.
+     */
+    unspend: (refreshToken: string, successor: string | undefined): Promise<void> =>
+      store.unspend(digest(refreshToken), successor === undefined ? null : digest(successor)),
+
     /** Remembers a one-time value (assertion or proof `jti`). False: it was seen before. */
     claimOnce: (value: string, ttlSeconds: number): Promise<boolean> =>
       store.claim(digest(value), ttlSeconds),
@@ -179,6 +247,12 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       if (kind === 'Session') await store.bury(hashOf(key), uid ?? null);
       else await store.remove(hashOf(key));
     },
+
+    /**
+     * Ends a grant with every token and code of it. False: somebody else has just done so, of any
+     * number that try at once all but one.
+     */
+    endGrant: (grantId: string): Promise<boolean> => store.endGrant(digest(grantId)),
 
     /** Ends every token and code that hangs on a grant. */
     removeByGrant: (grantId: string): Promise<void> => store.removeByGrant(digest(grantId)),

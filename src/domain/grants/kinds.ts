@@ -14,6 +14,7 @@ export type ArtifactKind =
   | 'AccessToken'
   | 'ClientCredentials'
   | 'RefreshToken'
+  | 'RefreshAnswer'
   | 'DeviceCode'
   | 'BackchannelAuthenticationRequest'
   | 'PushedAuthorizationRequest'
@@ -25,6 +26,12 @@ export type ArtifactKind =
 /** The value that was presented, or its digest where only that is known. */
 export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
 
+/**
+ * How long a used refresh token that comes again is a race and not a theft: the server's own
+ * limit, which a client may have shorter or longer (`clients.refresh_grace_seconds`).
+ */
+export const REFRESH_GRACE_SECONDS = 10;
+
 /** What the host hands over: JSON with a handful of names this island understands. */
 export type Payload = Record<string, unknown>;
 
@@ -32,6 +39,8 @@ const keeping: Partial<Record<ArtifactKind, 'sealed-by-id' | 'sealed-by-keyring'
   // Authorization parameters: login_hint is an e-mail address, `session.cookie` a session id.
   Interaction: 'sealed-by-id',
   PushedAuthorizationRequest: 'sealed-by-id',
+  // Holds the tokens themselves. Its id is made of the refresh token that it answers.
+  RefreshAnswer: 'sealed-by-id',
   // Found by user code as well, so the id is not always known.
   DeviceCode: 'sealed-by-keyring',
   BackchannelAuthenticationRequest: 'sealed-by-keyring',

@@ -5,7 +5,7 @@
 import { Prisma } from '../../generated/prisma/client.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
-import type { ArtifactKind, Payload } from './kinds.js';
+import { type ArtifactKind, type Payload, REFRESH_GRACE_SECONDS } from './kinds.js';
 
 export type ArtifactRow = {
   readonly kind: ArtifactKind;
@@ -14,8 +14,13 @@ export type ArtifactRow = {
   readonly sealedPayload: Uint8Array | null;
   readonly consumedAt: number | null;
   readonly expired: boolean;
+  /** Spent, but so shortly ago that whoever comes with it again may have lost a race. */
+  readonly inGrace: boolean;
   /** The grant it hangs on, when it hangs on one. */
   readonly grantPayload: Payload | null;
+  readonly grantHash: Uint8Array | null;
+  /** The tokens it was made from, the first one first; it lives no longer than any of them. */
+  readonly restsOn: readonly Uint8Array[];
 };
 
 export type NewArtifact = {
@@ -26,6 +31,7 @@ export type NewArtifact = {
   readonly accountId: string | null;
   readonly clientId: string | null;
   readonly grantHash: Bytes | null;
+  readonly restsOn: readonly Bytes[];
   readonly uid: string | null;
   readonly userCodeHash: Bytes | null;
   readonly authAt: number;
@@ -52,11 +58,7 @@ export type Ended = { readonly sessions: number; readonly grants: number; readon
 // One statement answers "what is this, and does it still count?": the artifact, the grant it
 // hangs on, its owner and its client. A row whose owner or client is gone, disabled or has
 // raised the epoch since is as good as not there, whenever and by whomever it was written.
-const LIVE = Prisma.sql`
-  SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
-         extract(epoch FROM a.consumed_at)::int AS "consumedAt",
-         a.expires_at <= now() AS expired,
-         g.payload AS "grantPayload"
+export const COUNTING = Prisma.sql`
     FROM artifacts a
     LEFT JOIN artifacts g ON g.id_hash = a.grant_hash AND g.kind = 'Grant'
     LEFT JOIN accounts u ON u.id = a.account_id
@@ -72,6 +74,16 @@ const LIVE = Prisma.sql`
               AND g.consumed_at IS NULL
               AND g.account_id IS NOT DISTINCT FROM a.account_id
               AND (u.id IS NULL OR g.auth_at > u.security_epoch)))`;
+
+const GRACE = Prisma.sql`COALESCE(c.refresh_grace_seconds, ${REFRESH_GRACE_SECONDS}::int)`;
+const LIVE = Prisma.sql`
+  SELECT a.kind, a.id_hash AS "idHash", a.payload, a.sealed_payload AS "sealedPayload",
+         extract(epoch FROM a.consumed_at)::int AS "consumedAt",
+         a.expires_at <= now() AS expired,
+         (a.kind = 'RefreshToken' AND a.consumed_at IS NOT NULL AND ${GRACE} > 0
+          AND a.consumed_at > now() - make_interval(secs => ${GRACE})) AS "inGrace",
+         g.payload AS "grantPayload", a.grant_hash AS "grantHash", a.rests_on AS "restsOn"
+  ${COUNTING}`;
 
 const isUidTaken = (error: unknown): boolean =>
   error instanceof Error && error.message.includes('artifacts_uid_key');
@@ -125,11 +137,12 @@ export function grantsStore(db: Db) {
     async write(row: NewArtifact): Promise<boolean> {
       const changed = await db.$executeRaw`
         INSERT INTO artifacts AS a
-               (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, uid,
-                user_code_hash, auth_at, issued_at, expires_at, stage)
+               (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, rests_on,
+                uid, user_code_hash, auth_at, issued_at, expires_at, stage)
         SELECT ${row.idHash}::bytea, ${row.kind}, ${asJson(row)}::jsonb,
                ${row.sealedPayload}::bytea, ${row.accountId}::uuid, ${row.clientId},
-               ${row.grantHash}::bytea, ${row.uid}, ${row.userCodeHash}::bytea,
+               ${row.grantHash}::bytea, ${[...row.restsOn]}::bytea[], ${row.uid},
+               ${row.userCodeHash}::bytea,
                ${row.authAt}::int, ${row.issuedAt}::int,
                now() + make_interval(secs => ${row.ttlSeconds}), ${row.stage}::smallint
          ${
@@ -195,6 +208,18 @@ export function grantsStore(db: Db) {
       return changed > 0;
     },
 
+    /**
+     * Takes a rotation back whose new token nobody has seen. One statement, so that there are
+     * never two that could be used.
+     */
+    async unspend(idHash: Bytes, successor: Bytes | null): Promise<void> {
+      await db.$executeRaw`
+        WITH gone AS (
+          DELETE FROM artifacts WHERE id_hash = ${successor}::bytea AND kind = 'RefreshToken')
+        UPDATE artifacts SET consumed_at = NULL
+         WHERE id_hash = ${idHash} AND kind = 'RefreshToken'`;
+    },
+
     /** Takes a value for the first time until it expires; false when it was taken already. */
     async claim(idHash: Bytes, ttlSeconds: number): Promise<boolean> {
       const changed = await db.$executeRaw`
@@ -231,6 +256,15 @@ export function grantsStore(db: Db) {
          WHERE uid = ${uid} AND account_id = ${accountId}::uuid AND kind = 'Session'
            AND consumed_at IS NULL AND expires_at > now()`;
       return changed > 0;
+    },
+
+    /** Ends a grant with all that hangs on it; false if somebody else has, or it is gone. */
+    async endGrant(grantHash: Bytes): Promise<boolean> {
+      // The grant first: its row is what parallel requests wait for, and only one of them gets.
+      const ended = await db.$executeRaw`
+        DELETE FROM artifacts WHERE id_hash = ${grantHash} AND kind = 'Grant'`;
+      await this.removeByGrant(grantHash);
+      return ended > 0;
     },
 
     async removeByGrant(grantHash: Bytes): Promise<void> {

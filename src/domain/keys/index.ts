@@ -3,25 +3,36 @@
  *
  * Promises: private keys are sealed under the keyring, each bound to its key id; a new key is
  * published before it signs, an old one stays published until nothing it signed can still be
- * alive (OWASP ASVS 11.1.2, requirement: ten minutes before, longest token life after).
+ * alive (OWASP ASVS 11.1.2, requirement: ten minutes before, longest token life after); a
+ * revoked one is published nowhere from that moment on, and its private half no longer exists.
  */
-import { generateKeyPair } from 'node:crypto';
-import { promisify } from 'node:util';
 import type { Clock } from '../../kernel/clock.js';
-import { newId } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import { type SigningAlg, signingAlgs } from '../../kernel/signing-algs.js';
 import type { Db } from '../../platform/postgres.js';
+import type { GeneratedKey, PrivateJwk } from './generate.js';
 import { keysStore, type SigningKeyRow } from './store.js';
+import {
+  isCurrent,
+  KEEP_PUBLISHED_SECONDS,
+  type KeyState,
+  nextChangeOf,
+  PUBLISH_AHEAD_SECONDS,
+  publishedOf,
+  statesOf,
+  UNSETTLED_SECONDS,
+} from './succession.js';
 
-/** Caches of JWKS are told 300 s; twice that and nobody meets a signature before its key. */
-export const PUBLISH_AHEAD_SECONDS = 600;
-/** ID tokens come back as logout hints for as long as a session lives (30 days at most). */
-export const KEEP_PUBLISHED_SECONDS = 31 * 24 * 3600;
+export { type GeneratedKey, generateSigningKey, type PrivateJwk } from './generate.js';
+export {
+  KEEP_PUBLISHED_SECONDS,
+  type KeyState,
+  PUBLISH_AHEAD_SECONDS,
+  UNSETTLED_SECONDS,
+} from './succession.js';
 
 const PURPOSE = 'signing-key';
 
-export type KeyState = 'upcoming' | 'signing' | 'retiring';
 export type KeyInfo = {
   readonly kid: string;
   readonly alg: string;
@@ -29,62 +40,44 @@ export type KeyInfo = {
   readonly createdAt: Date;
   readonly activeFrom: Date;
   readonly publishedUntil: Date | null;
+  readonly revokedAt: Date | null;
 };
 
-/** A JWK with its private part, as the protocol host needs it. */
-export type PrivateJwk = Readonly<Record<string, unknown>> & { readonly kid: string };
+/** What the protocol host signs with. */
+export type SigningSet = {
+  /** Private JWKs in the order of use. */
+  readonly keys: readonly PrivateJwk[];
+  /** When it will next change by itself. */
+  readonly nextChange: Date | undefined;
+  /** After an emergency, until when nobody should keep the published set for long. */
+  readonly unsettledUntil: Date | undefined;
+};
 
 export type Keys = ReturnType<typeof createKeys>;
 
-const generate = promisify(generateKeyPair);
-
-/** Each algorithm has keys of its own, RSA included: a key is for one use (RFC 8017 section 6). */
-const makePair: Readonly<Record<SigningAlg, () => ReturnType<typeof generate>>> = {
-  ES256: () => generate('ec', { namedCurve: 'P-256' }),
-  EdDSA: () => generate('ed25519'),
-  PS256: () => generate('rsa', { modulusLength: 2048 }),
-  RS256: () => generate('rsa', { modulusLength: 2048 }),
-};
-
-/** A fresh key pair; slow for RSA, so never inside a transaction. */
-export async function generateSigningKey(
-  alg: SigningAlg,
-): Promise<{ kid: string; alg: SigningAlg; privateJwk: PrivateJwk; publicJwk: PrivateJwk }> {
-  const { privateKey, publicKey } = await makePair[alg]();
-  const kid = newId();
-  const common = { kid, alg, use: 'sig' };
-  return {
-    kid,
-    alg,
-    privateJwk: { ...privateKey.export({ format: 'jwk' }), ...common },
-    publicJwk: { ...publicKey.export({ format: 'jwk' }), ...common },
-  };
-}
+const later = (date: Date, seconds: number) => new Date(date.getTime() + seconds * 1000);
 
 export function createKeys({ db, clock, keyring }: { db: Db; clock: Clock; keyring: Keyring }) {
   const store = keysStore(db);
+  const published = async () => publishedOf(await store.list(), clock.now());
 
-  /** Published keys, the one that signs first: the host takes the first that fits. */
-  const published = async (): Promise<SigningKeyRow[]> => {
-    const now = clock.now();
-    const rows = (await store.list()).filter(
-      (row) => row.publishedUntil === null || row.publishedUntil > now,
-    );
-    const rank = (row: SigningKeyRow) => (row.activeFrom <= now ? 0 : 1);
-    return rows.sort(
-      (a, b) => rank(a) - rank(b) || b.activeFrom.getTime() - a.activeFrom.getTime(),
-    );
-  };
+  const insert = (key: GeneratedKey, createdAt: Date, activeFrom: Date) =>
+    store.insert({
+      kid: key.kid,
+      alg: key.alg,
+      publicJwk: key.publicJwk,
+      sealedPrivate: keyring.seal(PURPOSE, JSON.stringify(key.privateJwk), key.kid),
+      createdAt,
+      activeFrom,
+    });
 
   return {
-    /** The private JWKS in the order of use, and when it will next change by itself. */
-    async loadSigningSet(): Promise<{ keys: PrivateJwk[]; nextChange: Date | undefined }> {
+    async loadSigningSet(): Promise<SigningSet> {
       const now = clock.now();
-      const rows = await published();
-      const changes = rows
-        .flatMap((row) => [row.activeFrom, row.publishedUntil])
-        .filter((date): date is Date => date !== null && date > now)
-        .sort((a, b) => a.getTime() - b.getTime());
+      const all = await store.list();
+      const rows = publishedOf(all, now);
+      const revocations = all.flatMap((row) => (row.revokedAt ? [row.revokedAt.getTime()] : []));
+      const lastRevoked = revocations.length > 0 ? new Date(Math.max(...revocations)) : undefined;
       return {
         keys: rows.map(
           (row) =>
@@ -92,21 +85,25 @@ export function createKeys({ db, clock, keyring }: { db: Db; clock: Clock; keyri
               keyring.open(PURPOSE, row.sealedPrivate, row.kid).toString('utf8'),
             ) as PrivateJwk,
         ),
-        nextChange: changes[0],
+        nextChange: nextChangeOf(rows, now),
+        unsettledUntil: lastRevoked && later(lastRevoked, UNSETTLED_SECONDS),
       };
     },
 
+    /** The published keys, then those that were revoked, the newest first. */
     async list(): Promise<KeyInfo[]> {
       const now = clock.now();
-      const signing = new Set<string>();
-      return (await published()).map((row) => {
-        let state: KeyState = 'retiring';
-        if (row.activeFrom > now) state = 'upcoming';
-        else if (!signing.has(row.alg)) state = 'signing';
-        if (state === 'signing') signing.add(row.alg);
-        const { kid, alg, createdAt, activeFrom, publishedUntil } = row;
-        return { kid, alg, state, createdAt, activeFrom, publishedUntil };
-      });
+      const all = await store.list();
+      const rows = publishedOf(all, now);
+      const states = statesOf(rows, now);
+      const info = (row: SigningKeyRow, state: KeyState): KeyInfo => {
+        const { kid, alg, createdAt, activeFrom, publishedUntil, revokedAt } = row;
+        return { kid, alg, state, createdAt, activeFrom, publishedUntil, revokedAt };
+      };
+      return [
+        ...rows.map((row, i) => info(row, states[i] ?? 'retiring')),
+        ...all.filter((row) => row.revokedAt).map((row) => info(row, 'revoked')),
+      ];
     },
 
     /** Serialises makers of keys until the transaction ends. */
@@ -116,37 +113,81 @@ export function createKeys({ db, clock, keyring }: { db: Db; clock: Clock; keyri
 
     /** The algorithms nothing is signed with, because no key of theirs is in use. */
     async missing(): Promise<SigningAlg[]> {
-      const current = new Set(
-        (await published()).filter((row) => row.publishedUntil === null).map((row) => row.alg),
-      );
+      const current = new Set((await published()).filter(isCurrent).map((row) => row.alg));
       return signingAlgs.filter((alg) => !current.has(alg));
+    },
+
+    /**
+     * The algorithms that can be given another key: those without a successor on its way. With
+     * `days`, those whose current key has been at work for that long.
+     */
+    async rotatable(days = 0): Promise<SigningAlg[]> {
+      const before = later(clock.now(), -days * 24 * 3600);
+      const kept = (await published()).filter((row) => isCurrent(row) && row.activeFrom > before);
+      return signingAlgs.filter((alg) => !kept.some((row) => row.alg === alg));
     },
 
     /**
      * Stores new keys. The first of an algorithm signs at once; a successor is published ahead,
      * and what it replaces gets its date of leaving.
      */
-    async add(keys: readonly Awaited<ReturnType<typeof generateSigningKey>>[]): Promise<void> {
+    async add(keys: readonly GeneratedKey[]): Promise<void> {
       const now = clock.now();
       const present = await published();
       for (const key of keys) {
-        const olders = present.filter((row) => row.alg === key.alg && row.publishedUntil === null);
-        const ahead = olders.length > 0 ? PUBLISH_AHEAD_SECONDS * 1000 : 0;
-        const activeFrom = new Date(now.getTime() + ahead);
-        const until = new Date(activeFrom.getTime() + KEEP_PUBLISHED_SECONDS * 1000);
+        const olders = present.filter((row) => row.alg === key.alg && isCurrent(row));
+        const activeFrom = later(now, olders.length > 0 ? PUBLISH_AHEAD_SECONDS : 0);
+        const until = later(activeFrom, KEEP_PUBLISHED_SECONDS);
         await store.retire(
           olders.map((row) => row.kid),
           until,
         );
-        await store.insert({
-          kid: key.kid,
-          alg: key.alg,
-          publicJwk: key.publicJwk,
-          sealedPrivate: keyring.seal(PURPOSE, JSON.stringify(key.privateJwk), key.kid),
-          createdAt: now,
-          activeFrom,
-        });
+        await insert(key, now, activeFrom);
       }
     },
+
+    /**
+     * Takes keys out for good, whatever they still would have had to do, and destroys their
+     * private halves. Where one of them signed, its successor (if one is on its way, else the
+     * spare) signs at once: nobody can be given ten minutes' notice of an emergency.
+     *
+     * @param spares a key of each algorithm that is touched; those not needed are dropped
+     * @returns the keys that are out now and were not before, and those that were added
+     */
+    async revoke(
+      kids: readonly string[],
+      spares: readonly GeneratedKey[],
+    ): Promise<{ revoked: string[]; added: string[] }> {
+      const now = clock.now();
+      const before = await published();
+      const states = statesOf(before, now);
+      const isHit = (row: SigningKeyRow) => kids.includes(row.kid);
+      const revoked = before.filter(isHit).map((row) => row.kid);
+      if (revoked.length > 0) await store.revoke(revoked, now);
+
+      const added: string[] = [];
+      for (const alg of signingAlgs) {
+        const ofAlg = (row: SigningKeyRow) => row.alg === alg;
+        if (!before.some((row) => ofAlg(row) && isHit(row))) continue;
+        const left = before.filter((row) => ofAlg(row) && !isHit(row));
+        const signs = before.some((row, i) => ofAlg(row) && !isHit(row) && states[i] === 'signing');
+        const [next] = left.filter((row) => row.activeFrom > now);
+        if (!signs && next) await store.activate(next.kid, now);
+        if (left.some(isCurrent)) continue;
+        const spare = spares.find((key) => key.alg === alg);
+        if (!spare) throw new Error(`There is no spare ${alg} key`);
+        const atOnce = !signs && !next;
+        await insert(spare, now, atOnce ? now : later(now, PUBLISH_AHEAD_SECONDS));
+        added.push(spare.kid);
+      }
+      return { revoked, added };
+    },
+
+    /**
+     * Destroys the private halves of keys that are published no more; returns how many. An hour
+     * later, for the node whose clock is behind and who still opens it.
+     */
+    destroyRetired: (limit: number): Promise<number> =>
+      store.destroyRetired(later(clock.now(), -3600), limit),
   };
 }

@@ -10,10 +10,14 @@ export type SigningKeyRow = {
   readonly createdAt: Date;
   readonly activeFrom: Date;
   readonly publishedUntil: Date | null;
+  readonly revokedAt: Date | null;
 };
 
 // Any number, as long as every maker of keys takes the same.
 const LOCK = 7_230_145_001n;
+
+/** What is left of a private half once it is destroyed. */
+const NOTHING = new Uint8Array();
 
 export function keysStore(db: Db) {
   return {
@@ -43,6 +47,32 @@ export function keysStore(db: Db) {
         where: { kid: { in: [...kids] } },
         data: { publishedUntil },
       });
+    },
+
+    /** The public half stays, for whoever has to tell forged signatures from others later. */
+    async revoke(kids: readonly string[], now: Date): Promise<void> {
+      await db.signingKey.updateMany({
+        where: { kid: { in: [...kids] } },
+        data: { publishedUntil: now, revokedAt: now, sealedPrivate: NOTHING },
+      });
+    },
+
+    async activate(kid: string, activeFrom: Date): Promise<void> {
+      await db.signingKey.update({ where: { kid }, data: { activeFrom } });
+    },
+
+    async destroyRetired(before: Date, limit: number): Promise<number> {
+      const rows = await db.signingKey.findMany({
+        where: { publishedUntil: { lt: before }, NOT: { sealedPrivate: NOTHING } },
+        select: { kid: true },
+        take: limit,
+      });
+      if (rows.length === 0) return 0;
+      const { count } = await db.signingKey.updateMany({
+        where: { kid: { in: rows.map((row) => row.kid) } },
+        data: { sealedPrivate: NOTHING },
+      });
+      return count;
     },
   };
 }

@@ -49,6 +49,8 @@ export type LetterFacts =
   | { readonly kind: 'sign_in_code'; readonly code: string }
   /** The address is proven for the first time; what was in the account before has ended. */
   | { readonly kind: 'address_confirmed' }
+  /** What keeps an application signed in was used twice, so there is a copy; it has ended. */
+  | { readonly kind: 'token_reused' }
   | { readonly kind: 'recovery_code_used'; readonly left: number }
   | { readonly kind: 'password_changed' }
   /** An application asks for their approval from elsewhere. */
@@ -119,6 +121,7 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   second_factor_reset_planned: true,
   second_factor_reset_stopped: true,
   passkey_changed: true,
+  token_reused: true,
   recovery_code_used: true,
   password_changed: true,
   approval_asked: true,

@@ -19,6 +19,8 @@ export function causeOf(letter: Letter): string | undefined {
     case 'suspicious_sign_in':
     case 'sign_in_void':
     case 'email_wanted':
+    // A client in a loop signs in and comes back with what it has used, again and again.
+    case 'token_reused':
       return letter.kind;
     case 'passkey_changed':
       return letter.change === 'suspicious' ? 'passkey_suspicious' : undefined;

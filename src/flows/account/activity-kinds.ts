@@ -12,6 +12,7 @@ export const activityKinds = [
   'account-enabled',
   'access-revoked',
   'credentials-revoked',
+  'acted-for',
   'unlocked',
   'signed-in',
   'sign-in-unusual',
@@ -65,9 +66,9 @@ export type ActivityKind = (typeof activityKinds)[number];
 type Told = Pick<AuditEntry, 'actorKind' | 'details'>;
 type Rule = ActivityKind | ((entry: Told) => ActivityKind) | 'left-out';
 
-/** An administrator, a program of theirs, or somebody at the command line. */
-export const isByStaff = ({ actorKind }: Pick<AuditEntry, 'actorKind'>): boolean =>
-  actorKind === 'operator' || actorKind === 'client';
+/** An administrator, a program of theirs, somebody at the command line, or a help desk. */
+export const isByStaff = ({ actorKind, event }: Pick<AuditEntry, 'actorKind' | 'event'>): boolean =>
+  actorKind === 'operator' || actorKind === 'client' || event === 'acted_for_shopper';
 
 /** What was wrong with a sign-in, where that may be told. */
 function refusal({ details }: Told): ActivityKind {
@@ -86,6 +87,8 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
     String(details.what).split(' ').includes('credentials')
       ? 'credentials-revoked'
       : 'access-revoked',
+  // That it was done, when and with what; whom it was, and in which words, is the shop's record.
+  acted_for_shopper: 'acted-for',
   account_unlocked: 'unlocked',
   sign_in_succeeded: 'signed-in',
   sign_in_refused: refusal,
@@ -137,6 +140,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   registration_requested: 'left-out',
   registration_void: 'left-out',
   // The operators' own affairs.
+  acting_refused: 'left-out',
   claim_mapped: 'left-out',
   claim_unmapped: 'left-out',
   client_configured: 'left-out',
@@ -153,6 +157,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   account_client_settled: 'left-out',
   signing_keys_created: 'left-out',
   signing_keys_rotated: 'left-out',
+  signing_keys_revoked: 'left-out',
   demo_seeded: 'left-out',
 };
 

@@ -19,9 +19,10 @@ import { type AppContext, originOf, type RequestState } from '../context.js';
 import { ADMIN_LIMIT } from '../middleware/limits.js';
 import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
 import { brandDraft, presentBrand } from './brand.js';
+import { addKeyRoutes, type KeyParts } from './keys.js';
 import { openApiDocument } from './openapi.js';
 
-export type AdminParts = {
+export type AdminParts = KeyParts & {
   readonly issuer: string;
   readonly authorizeAdministrator: AuthorizeAdministrator;
   readonly revokeAccess: RevokeAccess;
@@ -166,6 +167,8 @@ export function adminRoutes(parts: AdminParts): Router<RequestState> {
     presentBrand(await parts.brandClient({ administrator, clientId, draft, origin }));
     ctx.status = 204;
   });
+
+  addKeyRoutes(router, parts, { json, administratorOf });
 
   return router;
 }

@@ -21,6 +21,22 @@ export const statusBody = z.strictObject({
   reason: reason.optional(),
 });
 
+export const keyRotationBody = z
+  .strictObject({
+    emergency: z.boolean().optional(),
+    // In an emergency: only this key. All of them otherwise.
+    kid: z.string().min(1).max(100).optional(),
+    reason: reason.optional(),
+  })
+  .superRefine((body, context) => {
+    const refuse = (name: string, message: string) =>
+      context.addIssue({ code: 'custom', path: [name], message });
+    // A key that is named only means something where it goes; rotating the others instead would
+    // look as if it had gone.
+    if (!body.emergency && body.kid !== undefined) refuse('kid', 'Only in an emergency');
+    if (body.emergency && body.reason === undefined) refuse('reason', 'Required in an emergency');
+  });
+
 const colour = z.string().regex(/^#[0-9a-fA-F]{6}$/, 'A colour as #rrggbb');
 
 export const brandBody = z.strictObject({

@@ -1,7 +1,14 @@
 /** The admin API described by OpenAPI 3.1, made from the very schemas that check the input. */
 import { z } from 'zod';
+import { signingAlgs } from '../../kernel/signing-algs.js';
 import { json, problemSchema, refusal } from '../api/openapi.js';
-import { brandBody, factorResetBody, revocationBody, statusBody } from './bodies.js';
+import {
+  brandBody,
+  factorResetBody,
+  keyRotationBody,
+  revocationBody,
+  statusBody,
+} from './bodies.js';
 
 const count = { type: 'integer', minimum: 0 };
 
@@ -27,12 +34,20 @@ function operation(input: {
   success: object;
   /** Where it may also be done later. */
   planned?: object;
+  /** Whether the address has no id in it. */
+  collection?: boolean;
+  /** Whether it answers with a body although it takes none. */
+  reads?: boolean;
 }): object {
   return {
     operationId: input.id,
     summary: input.summary,
     security: [{ oauth2: [input.scope] }],
-    parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+    ...(input.collection
+      ? {}
+      : {
+          parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+        }),
     ...(input.body
       ? {
           requestBody: {
@@ -42,7 +57,7 @@ function operation(input: {
         }
       : {}),
     responses: {
-      ...answers(input.success, input.body ? 200 : 204),
+      ...answers(input.success, input.body || input.reads ? 200 : 204),
       ...(input.planned ? { 202: input.planned } : {}),
     },
   };
@@ -74,6 +89,32 @@ const brandAnswer = json('The brand, and what had to be done to its colours', {
     notes: { type: 'array', items: { type: 'string' } },
   },
 });
+
+const kids = { type: 'array', items: { type: 'string' } };
+const moment = { type: 'string', format: 'date-time' };
+const keyList = {
+  type: 'object',
+  required: ['data', 'nextCursor'],
+  properties: {
+    data: {
+      type: 'array',
+      items: {
+        type: 'object',
+        required: ['kid', 'alg', 'state', 'createdAt', 'signsFrom', 'publishedUntil', 'revokedAt'],
+        properties: {
+          kid: { type: 'string' },
+          alg: { enum: [...signingAlgs] },
+          state: { enum: ['upcoming', 'signing', 'retiring', 'revoked'] },
+          createdAt: moment,
+          signsFrom: moment,
+          publishedUntil: { type: ['string', 'null'], format: 'date-time' },
+          revokedAt: { type: ['string', 'null'], format: 'date-time' },
+        },
+      },
+    },
+    nextCursor: { type: 'null' },
+  },
+};
 
 /** The document served at `/admin/api/v1/openapi.json`. */
 export function openApiDocument(issuer: string): object {
@@ -170,6 +211,38 @@ export function openApiDocument(issuer: string): object {
           success: { description: 'The pages look as they do without a brand' },
         }),
       },
+      '/keys': {
+        get: operation({
+          id: 'listKeys',
+          summary: 'See the signing keys that are published, and those that were revoked',
+          scope: 'keys:read',
+          collection: true,
+          reads: true,
+          success: json('The keys', keyList),
+        }),
+      },
+      '/keys/rotations': {
+        post: operation({
+          id: 'rotateKeys',
+          summary:
+            'Publish successors of the signing keys; in an emergency, take keys out at once with all they signed',
+          scope: 'keys:rotate',
+          collection: true,
+          body: keyRotationBody,
+          success: json('What is out now, and what is published', {
+            type: 'object',
+            required: ['revoked', 'published', 'underWay'],
+            properties: {
+              revoked: kids,
+              published: kids,
+              underWay: {
+                type: 'boolean',
+                description: 'Successors were on their way already: `published` names those',
+              },
+            },
+          }),
+        }),
+      },
     },
     components: {
       schemas: { Problem: problemSchema },
@@ -182,6 +255,8 @@ export function openApiDocument(issuer: string): object {
               scopes: {
                 'grants:revoke': 'End sessions, grants and tokens',
                 'users:write': 'Create, change and disable accounts',
+                'keys:read': 'See the signing keys',
+                'keys:rotate': 'Rotate the signing keys',
                 'clients:write': 'Register, change and disable clients and resource servers',
               },
             },

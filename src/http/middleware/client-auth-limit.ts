@@ -34,7 +34,7 @@ export function limitClientAuth(failures: ClientAuthFailures): AppMiddleware {
   return async (ctx, next) => {
     if (ctx.method !== 'POST' || !ROUTES.has(ctx.state.route)) return next();
     const { ip } = ctx.state;
-    const announced = fromBasic(ctx.get('Authorization'));
+    const announced = readBasic(ctx.get('Authorization'))?.clientId;
     const before = await failures.check({ clientId: announced, ip });
     if (before.kind === 'limited') return refuse(ctx, before.retryAfterSeconds);
     await next();
@@ -64,14 +64,20 @@ function refuse(ctx: AppContext, seconds: number): void {
 }
 
 /** RFC 6749 section 2.3.1. Every spelling that the host takes for one client is one here. */
-function fromBasic(header: string): string | undefined {
+export function readBasic(header: string): { clientId: string; secret: string } | undefined {
   const [, encoded] = /^Basic +([A-Za-z0-9+/]+={0,2}) *$/i.exec(header.slice(0, 4_096)) ?? [];
   if (!encoded) return undefined;
-  const [name = ''] = Buffer.from(encoded, 'base64').toString('utf8').split(':');
+  const pair = Buffer.from(encoded, 'base64').toString('utf8');
+  const [name = ''] = pair.split(':');
+  const secret = pair.slice(name.length + 1);
+  return { clientId: formDecoded(name).slice(0, LONGEST), secret: formDecoded(secret) };
+}
+
+function formDecoded(value: string): string {
   try {
-    return decodeURIComponent(name.replace(/\+/g, '%20')).slice(0, LONGEST);
+    return decodeURIComponent(value.replace(/\+/g, '%20'));
   } catch {
-    return name.slice(0, LONGEST);
+    return value;
   }
 }
 

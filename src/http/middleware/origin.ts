@@ -6,6 +6,7 @@
 import { BlockList, isIP } from 'node:net';
 import { AppError } from '../../kernel/errors.js';
 import type { AppMiddleware } from '../context.js';
+import { VERIFY_PATH } from '../verify/gateway-request.js';
 
 // Only a declared proxy may speak for somebody else (requirement R32: X-SSL-* and the like).
 const SPOOFABLE =
@@ -86,8 +87,10 @@ export function pinOrigin(issuer: string, trustedProxies: readonly string[]): Ap
       ctx.request.originalUrl = url;
     }
 
-    // Probes come by address; they are told nothing worth pinning.
-    if (!ctx.path.startsWith('/health/') && seenHost?.toLowerCase() !== host) {
+    // Probes come by address; they are told nothing worth pinning. Gateways come under whatever
+    // name they know us by, or the API's; their answer has no address in it.
+    const anyName = ctx.path.startsWith('/health/') || ctx.path === VERIFY_PATH;
+    if (!anyName && seenHost?.toLowerCase() !== host) {
       throw new AppError('misdirected_host', { detail: `This server answers as ${issuer}` });
     }
     headers.host = host;

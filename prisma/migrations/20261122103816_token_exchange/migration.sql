@@ -1,0 +1,2 @@
+-- AlterTable
+ALTER TABLE "artifacts" ADD COLUMN     "rests_on" BYTEA[] DEFAULT ARRAY[]::BYTEA[];

@@ -1,0 +1,141 @@
+/** The JavaScript of docs/for-api-owners.md, run as it stands there. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { snippetsOf } from '../support/documented.js';
+import { newKeys, proofOf, shopperTokens } from '../support/gateway.js';
+import { type Answer, answerOf, ORDERS, post } from '../support/protocol.js';
+import { cleanEnvironment, freePort, startServer, type TestServer } from '../support/server.js';
+import { openSeverableWire, type SeverableWire } from '../support/severable.js';
+import { demoClient } from '../support/shopper.js';
+
+const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
+const API = 'https://orders.demo-shop.example';
+
+let server: TestServer;
+let line: SeverableWire;
+beforeAll(async () => {
+  server = await startServer();
+  line = await openSeverableWire(() => server.port);
+});
+afterAll(async () => {
+  await line.close();
+  await server.stop();
+});
+
+async function startApi(heading: string) {
+  const [shared = ''] = snippetsOf('for-api-owners.md', '## JavaScript', 'js');
+  const [api = ''] = snippetsOf('for-api-owners.md', heading, 'js');
+  const directory = await mkdtemp(join(tmpdir(), 'latchkey-snippet-'));
+  await writeFile(join(directory, 'latchkey.mjs'), shared);
+  await writeFile(join(directory, 'api.mjs'), api);
+  await symlink(modules, join(directory, 'node_modules'));
+  const port = await freePort();
+  const { client_id, client_secret } = demoClient(server, 'orders_api');
+  const child = spawn(process.execPath, [join(directory, 'api.mjs')], {
+    env: {
+      ...cleanEnvironment(),
+      PORT: String(port),
+      LATCHKEY_URL: `http://127.0.0.1:${line.port}`,
+      API_ORIGIN: API,
+      AUDIENCE: ORDERS,
+      CLIENT_ID: client_id,
+      CLIENT_SECRET: client_secret,
+    },
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  let complaints = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaints += chunk.toString();
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  while (!(await isOpen(port))) {
+    if (child.exitCode !== null) throw new Error(`${heading} ended:\n${complaints}`);
+    await sleep(30);
+  }
+  return {
+    origin: `http://127.0.0.1:${port}`,
+    async stop() {
+      child.kill('SIGTERM');
+      await exited;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+const isOpen = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('connect', () => resolve(socket.destroy() !== undefined));
+    socket.once('error', () => resolve(false));
+  });
+
+describe.each(['### Express', '### Fastify', '### Koa'])('%s', (heading) => {
+  let api: Awaited<ReturnType<typeof startApi>>;
+  beforeAll(async () => {
+    api = await startApi(heading);
+  });
+  afterAll(async () => {
+    await api?.stop();
+  });
+
+  const send = async (path: string, headers: Record<string, string> = {}, method = 'GET') =>
+    answerOf(await fetch(api.origin + path, { method, headers }));
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+  const refusal = ({ status, headers, json }: Answer) => [
+    status,
+    json.error,
+    headers.get('www-authenticate')?.split(' ')[0],
+  ];
+
+  test('answers whoever may, and sees a revocation with the next request', async () => {
+    const scope = 'openid offline_access orders:read';
+    const { access, refresh } = await shopperTokens(server, { scope });
+    const answer = await send('/orders?page=2', bearer(access));
+    expect(answer.status).toBe(200);
+    expect(answer.json.ordersOf).toMatch(/^[0-9a-f-]{36}$/);
+    await post(server, '/oauth2/revoke', { token: refresh, client_id: 'demo-storefront' });
+    expect(refusal(await send('/orders', bearer(access)))).toEqual([
+      401,
+      'invalid_token',
+      'Bearer',
+    ]);
+  });
+
+  test('says what is missing: a token, a scope, a better log-in', async () => {
+    expect(refusal(await send('/orders'))).toEqual([401, 'unauthorized', 'Bearer,']);
+    const cart = (await shopperTokens(server, { scope: 'openid cart:write' })).access;
+    expect(refusal(await send('/orders', bearer(cart)))).toEqual([
+      403,
+      'insufficient_scope',
+      'Bearer',
+    ]);
+    const { access } = await shopperTokens(server);
+    const refund = await send('/refunds', bearer(access), 'POST');
+    expect(refusal(refund)).toEqual([401, 'insufficient_user_authentication', 'Bearer']);
+    expect(refund.headers.get('www-authenticate')).toContain('acr_values="urn:latchkey:acr:2"');
+  });
+
+  test('takes a bound token with a proof for this request, once', async () => {
+    const keys = await newKeys();
+    const { access } = await shopperTokens(server, { keys });
+    const dpop = await proofOf(keys, { htm: 'GET', htu: `${API}/orders`, token: access });
+    const present = () => send('/orders?page=2', { authorization: `DPoP ${access}`, dpop });
+    expect((await present()).status).toBe(200);
+    expect(refusal(await present())).toEqual([401, 'invalid_dpop_proof', 'DPoP']);
+  });
+
+  test('says "later" in an outage', async () => {
+    const { access } = await shopperTokens(server);
+    await line.cut();
+    const answer = await send('/orders', bearer(access));
+    await line.mend();
+    expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
+    expect(answer.json).toEqual({ error: 'temporarily_unavailable' });
+  });
+});

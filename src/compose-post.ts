@@ -1,6 +1,10 @@
-/** The parts list, letters: from the queue in the database to the reader's mailbox. */
+/**
+ * The parts list, what leaves the house through the queue in the database: letters, to the
+ * reader's mailbox, and logout notices, to the clients of a session that has ended.
+ */
 import type { Core, Settled } from './compose.js';
 import { createSendLetter } from './flows/send-letter.js';
+import { createSendLogoutNotice, type DeliverLogout } from './flows/send-logout-notice.js';
 import { createLetterWriter } from './jobs/letters.js';
 import { createTasks } from './jobs/queue.js';
 import { startJobQueue } from './platform/job-queue.js';
@@ -8,12 +12,14 @@ import { printLetter } from './platform/letter-press.js';
 import type { Logger } from './platform/logger.js';
 import { openMailbox } from './platform/mailbox.js';
 import { createSmtpMailer } from './platform/mailer.js';
+import type { Metrics } from './platform/metrics.js';
 
 export function composePost(
   config: Settled,
   { domain, transact, postgres, clock, keyring }: Core,
-  log: Logger,
+  parts: { log: Logger; metrics: Metrics; deliverLogout: DeliverLogout },
 ) {
+  const { log, metrics } = parts;
   const { issuer, smtpUrl: url, mailFrom: from } = config;
   const smtp = url && createSmtpMailer({ url, from });
   const mailbox = openMailbox({ db: postgres.db, keyring, clock });
@@ -27,6 +33,12 @@ export function composePost(
       render: createLetterWriter({ print: printLetter, issuer }),
     }),
     onLetter: (seen) => log.info(seen, 'a letter left the queue'),
+    sendLogoutNotice: createSendLogoutNotice({ transact, deliver: parts.deliverLogout }),
+    onNotice(seen) {
+      metrics.logoutNotice(seen.outcome);
+      const level = seen.outcome === 'given-up' ? 'error' : 'info';
+      log[level](seen, 'a client was to be told of a log-out');
+    },
   });
   const queue = startJobQueue({ url: config.databaseUrl, tasks, log });
   return {

@@ -33,14 +33,17 @@ import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
+import { createDeliverLogout } from './oidc/logout-notices.js';
 import { createHostPages } from './oidc/pages.js';
 import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
+import { readAuthorities } from './platform/certificate-authorities.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
 import { createMetrics } from './platform/metrics.js';
 import { createNetworkLimits } from './platform/network-limits.js';
+import { createOutboundFetch } from './platform/outbound.js';
 import { otpauthQr } from './platform/qr.js';
 import { openRedis } from './platform/redis.js';
 
@@ -60,6 +63,10 @@ export async function composeServer(
     changes,
     clock,
   });
+  const outgoing = createOutboundFetch({
+    allow: config.outboundAllow,
+    onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
+  });
   const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
   const describeAccount = async (accountId: string) => {
     const person = await domain.identity.findPerson(accountId);
@@ -78,6 +85,8 @@ export async function composeServer(
     claims: domain.claims,
     pairwiseSubject,
     directory,
+    mutualTls: mutualTlsOf(config),
+    outgoing,
     keyring: core.keyring,
     pages,
     storeRequest: createStoreRequest(
@@ -132,7 +141,8 @@ export async function composeServer(
   const interactions = createInteractions(host, directory);
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
-  const post = composePost(config, core, log);
+  const deliverLogout = createDeliverLogout(host);
+  const post = composePost(config, core, { log, metrics, deliverLogout });
   // One way of doing each of these, on the pages and through the API.
   const ownAccount = composeOwnAccount(config, core, {
     letters: limits.letterRequests,
@@ -160,6 +170,7 @@ export async function composeServer(
   const app = createApp({
     issuer: config.issuer,
     trustedProxies: config.trustedProxies,
+    mutualTls: config.mutualTls,
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
     jwksMaxAge: () => host.jwksMaxAge(),
@@ -275,6 +286,11 @@ export async function composeServer(
 }
 
 export type Server = Awaited<ReturnType<typeof composeServer>>;
+
+/** What the protocol host is told of client certificates; nothing where there are none. */
+function mutualTlsOf({ mutualTls: { mode, caFile, origin } }: Settled) {
+  return mode === 'off' ? undefined : { authorities: readAuthorities(caFile), origin };
+}
 
 const stateOf = (ctx: object) => (ctx as AppContext).state;
 

@@ -20,7 +20,11 @@ export async function openFront(
   let accepting = true;
   const server = await composeServer(config, core, { ...parts, accepting: () => accepting });
   try {
-    const listener = await listenForEverybody(config.listen, server.app.callback());
+    const listener = await listenForEverybody(
+      config.listen,
+      server.app.callback(),
+      config.mutualTls,
+    );
     return {
       metrics: server.metrics,
       async close() {

@@ -88,7 +88,7 @@ describe('settings', () => {
   });
 
   test('whatever the configuration reads is in the table, and the other way round', () => {
-    const source = ['index.ts', 'passwords.ts', 'profile.ts']
+    const source = ['index.ts', 'mutual-tls.ts', 'passwords.ts', 'profile.ts']
       .map((file) => read(`src/config/${file}`))
       .join();
     const named = new Set(source.match(/(?<=')[A-Z][A-Z_]{2,}[A-Z](?=')/g));
@@ -199,7 +199,7 @@ describe('the pages', () => {
     const called = [...prose].flatMap(([page, text]) =>
       [
         ...text.matchAll(
-          /(?:npm run latchkey -- |node dist\/main\.js |[`\n]latchkey )((?:users|clients|resource-servers|keys) [a-z-]+|[a-z-]+)/g,
+          /(?:npm run latchkey -- |node dist\/main\.js |[`\n]latchkey )((?:users|clients|claims|resource-servers|keys) [a-z-]+|[a-z-]+)/g,
         ),
       ].map(([, name = '']) => ({ page, name })),
     );

@@ -8,6 +8,7 @@ import { fetchOrders, type RefundAnswer, refundOrder, type StepUp } from './orde
 import { money, type Notice, type Shown, shopPage } from './pages.js';
 import {
   closeSession,
+  endSessions,
   findSession,
   openSession,
   type Pending,
@@ -17,10 +18,12 @@ import {
 } from './sessions.js';
 import { settings } from './settings.js';
 import { beginSignIn, beginSignOut, finishSignIn, refresh, type Tokens } from './sign-in.js';
+import { readSignOutNotice } from './sign-out-notice.js';
 import { style } from './style.js';
 
 /** One request: where it goes, from whom, and where the answer is written. */
 type Visit = {
+  readonly req: IncomingMessage;
   readonly url: URL;
   readonly session: Session | undefined;
   readonly res: ServerResponse;
@@ -34,6 +37,7 @@ const pages = new Map<string, (visit: Visit) => Promise<void>>([
   ['POST /refund', confirmRefund],
   ['POST /refresh', refreshTokens],
   ['POST /logout', signOut],
+  ['POST /backchannel-logout', hearOfSignOut],
 ]);
 
 const SIGNED_OUT = calm('You have been signed out. Please sign in again.');
@@ -184,6 +188,13 @@ async function signOut({ session, res }: Visit): Promise<void> {
   }
 }
 
+/** The sign-in server itself says that a session is over; no browser is there to be shown anything. */
+async function hearOfSignOut({ req, res }: Visit): Promise<void> {
+  const ended = await readSignOutNotice(req);
+  if (ended) endSessions(ended);
+  res.writeHead(ended ? 204 : 400, { 'cache-control': 'no-store' }).end();
+}
+
 /** Calls the API; a token that is refused has expired, most likely: a new one, one more try. */
 async function withToken<Answer extends { readonly kind: string }>(
   session: Session,
@@ -266,7 +277,7 @@ async function serve(req: IncomingMessage, res: ServerResponse): Promise<void> {
     return show(res, 403, { notice: calm('That did not come from this shop.') });
   }
   try {
-    await page({ url, session, res });
+    await page({ req, url, session, res });
   } catch (error) {
     console.error(error);
     const still = session?.tokens ? ' You are still signed in.' : '';

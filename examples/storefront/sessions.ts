@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Notice } from './pages.js';
 import type { Checks, Tokens } from './sign-in.js';
+import type { Ended } from './sign-out-notice.js';
 
 /** A sign-in that has begun, and what the shopper wanted when they were sent there. */
 export type Pending = {
@@ -56,6 +57,15 @@ export function openSession(res: ServerResponse): Session {
 export function closeSession(session: Session, res: ServerResponse): void {
   sessions.delete(session.id);
   setCookie(res, '', 'Max-Age=0');
+}
+
+/** Ends what the sign-in server says is over: one of its sessions, or all that somebody has. */
+export function endSessions({ sid, subject }: Ended): void {
+  for (const session of sessions.values()) {
+    const { tokens } = session;
+    const isMeant = sid === undefined ? tokens?.subject === subject : tokens?.sid === sid;
+    if (isMeant) sessions.delete(session.id);
+  }
 }
 
 export function rememberSignIn(session: Session, pending: Pending): void {

@@ -15,6 +15,8 @@ export type Tokens = {
   readonly name: string;
   /** Who it is, for the server; names change, this does not. */
   readonly subject: string;
+  /** What the server calls the session they signed in with, when it tells us that it ended. */
+  readonly sid: string | undefined;
 };
 
 /** What must come back with the shopper (RFC 7636, RFC 9700 section 4.7). */
@@ -133,6 +135,13 @@ export async function beginSignOut(tokens: Tokens): Promise<URL> {
   });
 }
 
+/** Where the server's public keys are. */
+export async function keysAddress(): Promise<URL> {
+  const { jwks_uri } = (await provider()).serverMetadata();
+  if (!jwks_uri) throw new Error('The sign-in server publishes no keys');
+  return new URL(jwks_uri);
+}
+
 function readTokens(
   response: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers,
   before?: Tokens,
@@ -149,6 +158,7 @@ function readTokens(
     idToken: response.id_token ?? before?.idToken ?? '',
     name: String(name),
     subject: claims?.sub ?? before?.subject ?? '',
+    sid: typeof claims?.sid === 'string' ? claims.sid : before?.sid,
   };
 }
 

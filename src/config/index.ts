@@ -5,7 +5,10 @@
 import { isIP } from 'node:net';
 import type { KeyringEntry } from '../kernel/keyring.js';
 import { Secret } from '../kernel/secret.js';
+
 import { type MailSender, parseSender, parseSmtpUrl, senderFor } from './mail.js';
+import { type MutualTls, readMutualTls } from './mutual-tls.js';
+import { parseOutboundAllow } from './outbound.js';
 import { type PasswordRules, readPasswordRules } from './passwords.js';
 import { type EditableField, readProfileFields } from './profile.js';
 import { createReader, type Environment, type Reader } from './reader.js';
@@ -13,6 +16,7 @@ import { settings } from './settings.js';
 
 export { processEnvironment } from './environment.js';
 export type { MailSender } from './mail.js';
+export type { MutualTls } from './mutual-tls.js';
 export type { Environment } from './reader.js';
 export { settings } from './settings.js';
 
@@ -28,6 +32,7 @@ export type Config = {
     readonly tls: { readonly certFile: string; readonly keyFile: string } | undefined;
   };
   readonly trustedProxies: readonly string[];
+  readonly mutualTls: MutualTls;
   /** `undefined` asks for the embedded PostgreSQL. */
   readonly databaseUrl: Secret | undefined;
   readonly redisUrl: Secret | undefined;
@@ -230,6 +235,13 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     read.fault('LATCHKEY_ISSUER', 'must be https where LATCHKEY_TLS_CERT is set');
   }
 
+  const trustedProxies = read.parsed('LATCHKEY_TRUSTED_PROXIES', parseCidrs, []);
+  const mutualTls = readMutualTls(read, {
+    tls: certFile !== undefined,
+    proxies: trustedProxies.length > 0,
+    issuer,
+  });
+
   const config: Config = {
     production,
     issuer,
@@ -238,7 +250,8 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
       port,
       tls: certFile && keyFile ? { certFile, keyFile } : undefined,
     },
-    trustedProxies: read.parsed('LATCHKEY_TRUSTED_PROXIES', parseCidrs, []),
+    trustedProxies,
+    mutualTls,
     databaseUrl: read.parsed<Config['databaseUrl']>(
       'DATABASE_URL',
       parseUrl(['postgres:', 'postgresql:']),
@@ -260,7 +273,12 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),
-    outboundAllow: list(read.text('LATCHKEY_OUTBOUND_ALLOW') ?? ''),
+    outboundAllow: read.parsed(
+      'LATCHKEY_OUTBOUND_ALLOW',
+      parseOutboundAllow,
+      // The demo's storefront hears of log-outs on this machine.
+      seed === 'demo' && !production ? ['localhost'] : [],
+    ),
     rateLimits: rateLimits === 'on',
     botChallenge,
     workers: read.integer('LATCHKEY_WORKERS', { min: 1, max: 64 }, 1),

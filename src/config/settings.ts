@@ -81,10 +81,40 @@ export const settings: readonly Setting[] = [
     meaning: 'File with the private key (PEM) of that certificate.',
   },
   {
+    name: 'LATCHKEY_MTLS',
+    fallback: 'off',
+    meaning:
+      '`off`, `direct` or `proxy`. Client certificates (RFC 8705): not accepted, asked for on our own TLS connections, or taken from a header of `LATCHKEY_TRUSTED_PROXIES`.',
+  },
+  {
+    name: 'LATCHKEY_MTLS_CA',
+    fallback: 'none',
+    meaning:
+      'File with the authorities (PEM) that issue client certificates, each intermediate one that signs them. With it `tls_client_auth` is offered; without it only registered certificates (`self_signed_tls_client_auth`) and bound tokens.',
+  },
+  {
+    name: 'LATCHKEY_MTLS_HEADER',
+    fallback: 'client-cert',
+    meaning:
+      'Header in which the proxy passes the certificate: a byte sequence (RFC 9440) or URL-encoded PEM (nginx’s `$ssl_client_escaped_cert`). The proxy must replace what a client sends in it.',
+  },
+  {
+    name: 'LATCHKEY_MTLS_VERIFIED_HEADER',
+    fallback: 'none',
+    meaning:
+      'Header with the proxy’s own verdict (nginx’s `$ssl_client_verify`). Where it is set, `tls_client_auth` needs it to say `SUCCESS` besides our own check.',
+  },
+  {
+    name: 'LATCHKEY_MTLS_ORIGIN',
+    fallback: 'none: the issuer’s',
+    meaning:
+      'Second https origin at which the proxy asks for certificates, so that browsers at the issuer are never asked: it serves the token, userinfo, introspection, revocation and PAR endpoints and stands in discovery as `mtls_endpoint_aliases`.',
+  },
+  {
     name: 'LATCHKEY_OUTBOUND_ALLOW',
     fallback: 'none',
     meaning:
-      'Reserved: hosts or CIDRs that the server may call besides public https. This version calls nobody but the mail server and, where it is set, the service of `LATCHKEY_BREACHED_PASSWORDS`.',
+      'Hosts, addresses or CIDRs, comma-separated, that the server may call besides public https, over http as well: where clients’ `jwks_uri` and other registered addresses lie in a private network. Anything else is called over https at a public address only, and the address is judged before it is connected to. With the demo seed it is `localhost` unless set: the demo’s storefront hears of log-outs there.',
   },
   {
     name: 'LATCHKEY_WORKERS',

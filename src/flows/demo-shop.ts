@@ -65,6 +65,7 @@ export const demoClients: readonly ClientRegistration[] = [
       emailCode: true,
       webOrigins: ['http://localhost:4000'],
       identityScopes: IDENTITY,
+      metadata: { backchannel_logout_uri: 'http://localhost:4000/backchannel-logout' },
     },
     // For account pages of its own; a log-in that does not ask for them does not bring them.
     grants: { ...shopperGrants, [ACCOUNT_AUDIENCE]: Object.keys(accountScopes) },

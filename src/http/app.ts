@@ -1,5 +1,6 @@
 /** The outside of the server, as the order in which a request meets its parts. */
 import Koa from 'koa';
+import type { CertificateSource } from '../kernel/client-certificate.js';
 import { AppError } from '../kernel/errors.js';
 import { type AccountParts, accountRoutes } from './account/routes.js';
 import { answerOtherOrigins } from './account-api/cors.js';
@@ -34,6 +35,8 @@ import { type VerifyParts, verifyRoute } from './verify/route.js';
 export type AppParts = {
   readonly issuer: string;
   readonly trustedProxies: readonly string[];
+  /** Where client certificates come from, and a second origin for them. */
+  readonly mutualTls: CertificateSource & { readonly origin: string | undefined };
   /** The provider's own cookie keys: it reads signed what we write (and the other way round). */
   readonly cookieKeys: readonly string[];
   readonly protocolHost: AppMiddleware;
@@ -72,7 +75,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
   app.use(mapErrors(parts.onError));
   app.use(limitBodies());
   app.use(setAsideRequest);
-  app.use(pinOrigin(parts.issuer, parts.trustedProxies));
+  app.use(pinOrigin(parts.issuer, parts.trustedProxies, parts.mutualTls));
   app.use(noteRoute);
   app.use(answerOtherOrigins(parts.accountApi.isCallingOrigin));
   app.use(serveAssets());

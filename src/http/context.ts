@@ -1,6 +1,7 @@
 /** What our middleware leaves on a request for those behind it. */
 import type { DefaultContext, Middleware, ParameterizedContext } from 'koa';
 import type { Origin } from '../domain/audit/index.js';
+import type { ClientCertificate } from '../kernel/client-certificate.js';
 import type { Language } from '../kernel/language.js';
 
 export type RequestState = {
@@ -8,6 +9,8 @@ export type RequestState = {
   requestId: string;
   /** The caller's address, as far as trusted proxies vouch for it. */
   ip: string;
+  /** Shown in the TLS handshake; only the protocol host and its judgement know what it is worth. */
+  certificate: ClientCertificate | undefined;
   /** For `script` and `link` elements of this response only. */
   nonce: string;
   /** What its pages are written in. */

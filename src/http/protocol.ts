@@ -11,6 +11,7 @@ import { type ClientAuthFailures, limitClientAuth } from './middleware/client-au
 import { refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget } from './middleware/headers.js';
 import { drawOnwardForm } from './onward.js';
+import { askByGet, LOGOUT } from './posted-logout.js';
 
 /** The host's endpoints: exact path → methods. Resumed authorizations end in an opaque id. */
 const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
@@ -26,7 +27,7 @@ const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
   ['/oauth2/device_authorization', ['POST', 'OPTIONS']],
   ['/oauth2/backchannel-authentication', ['POST', 'OPTIONS']],
   [DEVICE, ['GET', 'POST']],
-  ['/oauth2/logout', ['GET']],
+  [LOGOUT, ['GET', 'POST']],
   ['/oauth2/logout/confirm', ['POST']],
   ['/oauth2/logout/success', ['GET']],
 ]);
@@ -63,6 +64,7 @@ export function protocolRoutes(
     }
     // The host's own secret in the form holds as well; this is the browser's word on top of it.
     if (ctx.path === DEVICE) await ownForms(ctx, async () => undefined);
+    if (ctx.path === LOGOUT && ctx.method === 'POST') return askByGet(ctx);
     const policy = ctx.response.get('Content-Security-Policy');
     await limited(ctx, () => host(ctx, async () => undefined));
     if (ctx.status === 200 && CACHEABLE.has(ctx.path)) {

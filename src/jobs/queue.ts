@@ -1,8 +1,14 @@
 /** What the queue is asked to do, and which flow does it. */
+import { NOTICE_TRIES, parseLogoutNotice, sendNoticeTask } from '../domain/grants/index.js';
 import { type Mail, sendLetterTask } from '../domain/mail/index.js';
 import type { SendLetter } from '../flows/send-letter.js';
+import type { SendLogoutNotice } from '../flows/send-logout-notice.js';
 
-export type QueuedJob = { readonly id: string; readonly payload: unknown };
+export type QueuedJob = {
+  readonly id: string;
+  readonly payload: unknown;
+  readonly attempt: number;
+};
 
 /** By the name that stands in the queue; whatever they throw is tried again later. */
 export type Tasks = Readonly<Record<string, (job: QueuedJob) => Promise<void>>>;
@@ -14,10 +20,32 @@ export type LetterObserver = (seen: {
   readonly outcome: string;
 }) => void;
 
+/** Tells log and metrics of a logout notice: to which client, never of whom. */
+export type NoticeObserver = (seen: {
+  readonly job: string;
+  readonly client: string;
+  readonly outcome: 'delivered' | 'unwanted' | 'failed' | 'given-up';
+  /** Why it was not delivered. */
+  readonly why?: string;
+}) => void;
+
+/** The queue writes down the code, and tries again. */
+class NoticeFailed extends Error {
+  override name = 'NoticeFailed';
+  readonly code: string;
+
+  constructor(code: string) {
+    super(code);
+    this.code = code;
+  }
+}
+
 export function createTasks(parts: {
   readonly mail: Pick<Mail, 'openLetter'>;
   readonly sendLetter: SendLetter;
   readonly onLetter: LetterObserver;
+  readonly sendLogoutNotice: SendLogoutNotice;
+  readonly onNotice: NoticeObserver;
 }): Tasks {
   return {
     async [sendLetterTask]({ id, payload }) {
@@ -25,6 +53,14 @@ export function createTasks(parts: {
       const result = await parts.sendLetter(letter);
       const outcome = result.kind === 'dropped' ? `dropped: ${result.reason}` : result.kind;
       parts.onLetter({ job: id, letter: letter.kind, outcome });
+    },
+
+    async [sendNoticeTask]({ id, payload, attempt }) {
+      const notice = parseLogoutNotice(payload);
+      const result = await parts.sendLogoutNotice(notice, { last: attempt >= NOTICE_TRIES });
+      const why = 'why' in result ? { why: result.why } : {};
+      parts.onNotice({ job: id, client: notice.clientId, outcome: result.kind, ...why });
+      if (result.kind === 'failed') throw new NoticeFailed(result.why);
     },
   };
 }

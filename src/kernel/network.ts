@@ -33,7 +33,8 @@ export function nameNetwork(address: string): string | undefined {
   return `${groups.map((group) => group.toString(16)).join(':')}::/48`;
 }
 
-function bytesOf(address: string): number[] | undefined {
+/** The bytes of an address, 4 or 16; an IPv4 address in IPv6 clothes has 4. */
+export function bytesOf(address: string): number[] | undefined {
   if (isIPv4(address)) return address.split('.').map(Number);
   // A zone (`fe80::1%eth0`) names an interface of this machine, not a network.
   const plain = address.split('%', 1)[0] ?? '';

@@ -10,6 +10,7 @@ import type { Clock } from '../kernel/clock.js';
 import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
+import { type MutualTlsParts, refuseWithoutCertificates } from './mutual-tls.js';
 import { TOKEN_EXCHANGE } from './token-exchange-request.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
@@ -32,6 +33,7 @@ const GRANTS_OF_HOST = new Set([
 /** Registration → the metadata names of RFC 7591. */
 function toMetadata({ client }: ClientFacts): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
+  const metadata = client.metadata as Registered;
   return {
     client_id: client.id,
     client_name: client.name,
@@ -47,7 +49,10 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
     ...(client.grantTypes.includes(CIBA_GRANT) ? { backchannel_token_delivery_mode: 'poll' } : {}),
-    ...(client.metadata as Registered),
+    ...metadata,
+    // To the host this says no more than "put `sid` into tokens". A client that does not insist is
+    // told all the same which session has ended, so that it need not end all that somebody has.
+    ...(metadata.backchannel_logout_uri ? { backchannel_logout_session_required: true } : {}),
     ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(client.clientUri ? { client_uri: client.clientUri } : {}),
     ...(client.policyUri ? { policy_uri: client.policyUri } : {}),
@@ -56,10 +61,14 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
 }
 
 /** The read side of the host's client storage. */
-export function clientAdapter(directory: Directory): Pick<Adapter, 'find'> {
+export function clientAdapter(
+  directory: Directory,
+  mutualTls: MutualTlsParts | undefined,
+): Pick<Adapter, 'find'> {
   return {
     async find(id) {
       const facts = await guarded(() => directory.findClient(id));
+      if (facts) refuseWithoutCertificates(facts.client, mutualTls);
       return facts && (toMetadata(facts) as AdapterPayload);
     },
   };

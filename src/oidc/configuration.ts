@@ -10,6 +10,7 @@ import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
 import type { PrivateJwk } from '../domain/keys/index.js';
+import type { Clock } from '../kernel/clock.js';
 import type { Keyring } from '../kernel/keyring.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
@@ -24,6 +25,13 @@ import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
+import {
+  certificateMethods,
+  endpointAliases,
+  type MutualTlsParts,
+  mutualTlsFeature,
+} from './mutual-tls.js';
+import { hostFetch, type Outgoing } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import { type PairwiseSubject, sectorOf } from './pairwise.js';
 import {
@@ -69,6 +77,10 @@ export type ConfigurationParts = {
   readonly devicePages: DevicePages;
   readonly devices: DeviceFlowParts;
   readonly storeRequest: StoreRequest;
+  /** Undefined where no client certificates are accepted. */
+  readonly mutualTls: MutualTlsParts | undefined;
+  readonly outgoing: Outgoing;
+  readonly clock: Clock;
 };
 
 const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
@@ -89,14 +101,20 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory), {
+    adapter: createAdapterFactory(parts.grants, clientAdapter(directory, parts.mutualTls), {
       device: parts.devices.answer,
       backchannel: parts.storeRequest,
     }),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
-    clientAuthMethods: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'],
+    clientAuthMethods: [
+      'none',
+      'client_secret_basic',
+      'client_secret_post',
+      'private_key_jwt',
+      ...certificateMethods(parts.mutualTls),
+    ],
     clientBasedCORS: mayReadAcrossOrigins,
     clientDefaults: {
       id_token_signed_response_alg: DEFAULT_SIGNING_ALG,
@@ -115,7 +133,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       long: { ...cookie, path: '/' },
       short: { ...cookie },
     },
-    discovery: { ui_locales_supported: [...LANGUAGES] },
+    discovery: { ui_locales_supported: [...LANGUAGES], ...endpointAliases(parts.mutualTls) },
     enabledJWA: {
       clientAuthSigningAlgValues: [...SIGNATURES],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],
@@ -128,6 +146,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     extraTokenClaims: (ctx, token) => describeLogin(ctx, token, parts),
     features: {
       ciba: ciba(parts.identity, directory),
+      // Sent from the queue, not by the host: see `logout-notices.ts`.
+      backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
       clientCredentials: { enabled: true },
       devInteractions: { enabled: false },
@@ -137,6 +157,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
         nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
       },
       introspection: { enabled: true, allowedPolicy: mayIntrospect },
+      mTLS: mutualTlsFeature(parts.mutualTls, parts.clock),
       pushedAuthorizationRequests: { enabled: true },
       resourceIndicators: {
         enabled: true,
@@ -156,6 +177,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       createFindAccount(parts.identity, parts.access, parts.mappings),
       parts.identity,
     ),
+    fetch: hostFetch(parts.outgoing),
     formats: {
       bitsOfOpaqueRandomness: 256,
       customizers: { jwt: referToGrant(parts.keyring) },

@@ -16,6 +16,7 @@ import { type ConfigurationParts, createConfiguration } from './configuration.js
 import { teachDeviceCodes } from './device-codes.js';
 import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
+import { teachLogout } from './logout-notices.js';
 import { answerLosers } from './refresh-grace.js';
 import { createEndReused } from './reuse.js';
 import { knowKeys } from './signed-tokens.js';
@@ -159,6 +160,7 @@ export async function createHost(
     teachBackchannel(made, parts.grants);
     knowKeys(made, signingKeys);
     teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });
+    teachLogout(made, parts.grants);
     // One atomic statement instead of the library's "find, then save": of twenty parallel uses
     // of one assertion or proof, one wins.
     made.ReplayDetection.unique = (iss: string, jti: string, exp: number) => {

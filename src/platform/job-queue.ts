@@ -13,7 +13,12 @@ import { queueLogger } from './job-queue-logger.js';
 import { QUEUE_SCHEMA } from './job-queue-schema.js';
 import type { Logger } from './logger.js';
 
-export type QueuedJob = { readonly id: string; readonly payload: unknown };
+export type QueuedJob = {
+  readonly id: string;
+  readonly payload: unknown;
+  /** The first is 1. One that a killed node began counts as well. */
+  readonly attempt: number;
+};
 
 /** By the name that stands in the queue; whatever they throw is tried again later. */
 export type Tasks = Readonly<Record<string, (job: QueuedJob) => Promise<void>>>;
@@ -127,7 +132,7 @@ export function startJobQueue(options: {
 function guard(name: string, work: Tasks[string], log: Logger) {
   return async (payload: unknown, { job }: { job: JobState }): Promise<void> => {
     try {
-      await work({ id: job.id, payload });
+      await work({ id: job.id, payload, attempt: job.attempts });
     } catch (error) {
       const seen = { task: name, job: job.id, attempt: job.attempts, code: failureCode(error) };
       if (job.attempts < job.max_attempts) {

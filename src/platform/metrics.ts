@@ -1,11 +1,19 @@
 /** Prometheus metrics: what the process does, by route, never by path or person. */
-import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Histogram,
+  Registry,
+} from 'prom-client';
 
 /** What `/metrics` shows. */
 export type MetricsPage = { render(): Promise<{ contentType: string; body: string }> };
 
 export type Metrics = MetricsPage & {
   request(seen: { method: string; route: string; status: number; seconds: number }): void;
+  /** What came of one try to tell a client of a log-out. */
+  logoutNotice(outcome: 'delivered' | 'unwanted' | 'failed' | 'given-up'): void;
   /** Lets the primary process ask this worker for its figures. */
   shareWithPrimary(): void;
 };
@@ -20,7 +28,16 @@ export function createMetrics(): Metrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5],
     registers: [registry],
   });
+  const notices = new Counter({
+    name: 'latchkey_logout_notices_total',
+    help: 'Tries to tell a client of a log-out, by what came of them',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
   return {
+    logoutNotice(outcome) {
+      notices.inc({ outcome });
+    },
     request({ method, route, status, seconds }) {
       requests.observe({ method, route, status: `${Math.floor(status / 100)}xx` }, seconds);
     },

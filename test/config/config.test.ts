@@ -138,6 +138,19 @@ const bad: readonly (readonly [name: string, value: string, fault: RegExp])[] = 
   ['LATCHKEY_TRUSTED_PROXIES', '10.0.0.0/', /CIDRs/],
   ['LATCHKEY_TRUSTED_PROXIES', '::1/129', /CIDRs/],
   ['LATCHKEY_TRUSTED_PROXIES', 'proxy.example', /CIDRs/],
+  ['LATCHKEY_OUTBOUND_ALLOW', 'https://hooks.internal', /hosts, addresses or CIDRs/],
+  ['LATCHKEY_OUTBOUND_ALLOW', 'hooks.internal:8443', /hosts, addresses or CIDRs/],
+  ['LATCHKEY_OUTBOUND_ALLOW', '*.internal', /hosts, addresses or CIDRs/],
+  ['LATCHKEY_OUTBOUND_ALLOW', '10.0.0.256', /hosts, addresses or CIDRs/],
+  ['LATCHKEY_OUTBOUND_ALLOW', 'fd00::/129', /hosts, addresses or CIDRs/],
+  ['LATCHKEY_MTLS', 'on', /one of off, direct, proxy/],
+  ['LATCHKEY_MTLS', 'direct', /only where LATCHKEY_TLS_CERT/],
+  ['LATCHKEY_MTLS', 'proxy', /only where LATCHKEY_TRUSTED_PROXIES/],
+  ['LATCHKEY_MTLS_HEADER', 'x-client-cert', /only with LATCHKEY_MTLS=proxy/],
+  ['LATCHKEY_MTLS_HEADER', 'Authorization', /says something else/],
+  ['LATCHKEY_MTLS_VERIFIED_HEADER', 'Client-Cert', /header of the certificate/],
+  ['LATCHKEY_MTLS_ORIGIN', 'http://mtls.shop.example', /https origin/],
+  ['LATCHKEY_MTLS_CA', '/etc/ca.pem', /of no use where LATCHKEY_MTLS is off/],
   ['LATCHKEY_TLS_CERT', '/etc/cert.pem', /belong together/],
   ['LATCHKEY_TLS_KEY', '/etc/key.pem', /belong together/],
   ['LATCHKEY_KEY_ROTATION_DAYS', '731', /from 0 to 730/],
@@ -227,6 +240,11 @@ describe('a database of its own', () => {
 describe('production', () => {
   it('starts on a full configuration', () => {
     expect(loadConfig(production())).toMatchObject({ production: true, seed: 'none' });
+    // Only the demo's shop may be called on this machine, and only where nobody set something else.
+    expect(loadConfig(production()).outboundAllow).toEqual([]);
+    expect(loadConfig({}).outboundAllow).toEqual(['localhost']);
+    expect(loadConfig({ LATCHKEY_SEED: 'none' }).outboundAllow).toEqual([]);
+    expect(loadConfig({ LATCHKEY_OUTBOUND_ALLOW: '10.1.0.1' }).outboundAllow).toEqual(['10.1.0.1']);
   });
 
   const refused: readonly (readonly [why: string, change: Environment, fault: RegExp])[] = [

@@ -1,5 +1,6 @@
 /** Signing out: asked for by a shop, confirmed by the person, and then true at once. */
 import { decodeJwt } from 'jose';
+import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   authorizeUrl,
@@ -193,6 +194,75 @@ describe('the way out', () => {
       post_logout_redirect_uri: HOME,
     });
     expect(page.status).toBe(400);
+  });
+});
+
+describe('asked for by a form', () => {
+  /** A form on the client's site: the browser keeps the session's cookie to itself. */
+  const postFrom = (fields: Fields, headers: Record<string, string> = {}) =>
+    fetch(`${server.issuer}/oauth2/logout`, {
+      method: 'POST',
+      body: encode(fields),
+      headers: { origin: 'http://localhost:4000', 'sec-fetch-site': 'cross-site', ...headers },
+      redirect: 'manual',
+    });
+
+  test('it is the same question, to whoever is signed in here', async () => {
+    const { browser, access, idToken } = await loggedIn();
+    const config = await oidc.discovery(
+      new URL(server.issuer),
+      'demo-storefront',
+      {},
+      oidc.None(),
+      { execute: [oidc.allowInsecureRequests] },
+    );
+    const { searchParams } = oidc.buildEndSessionUrl(config, {
+      id_token_hint: idToken,
+      post_logout_redirect_uri: HOME,
+      state: 'back & forth',
+      ui_locales: 'de',
+    });
+    const sent = await postFrom({ ...Object.fromEntries(searchParams), logout: 'yes', xsrf: 'x' });
+    expect(sent.status).toBe(303);
+    expect(sent.headers.getSetCookie()).toEqual([]);
+    const target = new URL(sent.headers.get('location') ?? '', server.issuer);
+    expect(target.origin + target.pathname).toBe(`${server.issuer}/oauth2/logout`);
+    expect(Object.fromEntries(target.searchParams)).toEqual(Object.fromEntries(searchParams));
+    expect(await hasSession(browser)).toBe(true);
+
+    // What a browser does with it: a GET, which brings the cookie.
+    const page = await browser.get(target.href);
+    expect(page.body).toContain('Angemeldet bleiben');
+    const reply = await answer(browser, page, true);
+    expect(reply.location).toBe(`${HOME}?state=back+%26+forth`);
+    expect(await hasSession(browser)).toBe(false);
+    expect(await alive(access)).toBe(false);
+  });
+
+  test('an address to go to is checked as ever, and nothing may be said twice', async () => {
+    const { browser, idToken } = await loggedIn();
+    for (const fields of [
+      { id_token_hint: idToken, post_logout_redirect_uri: 'https://evil.example/' },
+      { client_id: 'demo-storefront', post_logout_redirect_uri: [HOME, HOME] },
+    ]) {
+      const sent = await postFrom(fields);
+      expect(sent.status).toBe(303);
+      const page = await browser.get(sent.headers.get('location') ?? '');
+      expect([page.status, page.location]).toEqual([400, undefined]);
+    }
+    expect(await hasSession(browser)).toBe(true);
+  });
+
+  test('with nothing in it, or too much, nobody is led astray', async () => {
+    expect((await postFrom({})).headers.get('location')).toBe('/oauth2/logout');
+    expect((await postFrom({ state: 'x'.repeat(9_000) })).status).toBe(413);
+    const other = await postFrom({}, { 'content-type': 'application/json' });
+    expect(other.headers.get('location')).toBe('/oauth2/logout');
+  });
+
+  test('other methods are refused', async () => {
+    const refused = await fetch(`${server.issuer}/oauth2/logout`, { method: 'PUT' });
+    expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, POST']);
   });
 });
 

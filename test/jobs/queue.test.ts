@@ -93,6 +93,8 @@ function startNode(url = database.url): JobQueue {
       mail: world.domain.mail,
       sendLetter: senderOver(world),
       onLetter: ({ outcome }) => outcomes.push(outcome),
+      sendLogoutNotice: async () => ({ kind: 'unwanted' }),
+      onNotice: () => undefined,
     }),
   });
   running.push(queue);

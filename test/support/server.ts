@@ -56,6 +56,8 @@ export type ServerOptions = {
   readonly databaseUrl?: string;
   /** Keys and data directory of another node. */
   readonly like?: TestServer;
+  /** Where it has to be known before, as in an issuer; one that is free otherwise. */
+  readonly port?: number;
 };
 
 /** A port nobody listens on at this moment. */
@@ -105,7 +107,7 @@ export function runLatchkey(
 /** Starts a server with the demo shop and waits until it is ready. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const { like } = options;
-  const port = await freePort();
+  const port = options.port ?? (await freePort());
   const database: FreshDatabase | undefined =
     options.databaseUrl || like ? undefined : await freshDatabase();
   const databaseUrl = options.databaseUrl ?? like?.databaseUrl ?? database?.url ?? '';

@@ -10,6 +10,7 @@ export const MAX_GRACE_SECONDS = 60;
 export const MAX_IDLE_SECONDS = 14 * DAY;
 export const MAX_ABSOLUTE_SECONDS = 30 * DAY;
 
+const SUBJECT = /^tls_client_auth_(subject_dn|san_(dns|uri|ip|email))$/;
 const keyMethods = new Set<string>(['private_key_jwt', 'self_signed_tls_client_auth']);
 
 /** One sentence a fault; empty when the draft may be registered. */
@@ -67,6 +68,18 @@ export function draftFaults(draft: ClientDraft, production: boolean): string[] {
   if (keys.length > 1) faults.push('Public keys come from jwks or from jwks_uri, not from both');
   if (keyMethods.has(draft.authMethod) && keys.length === 0) {
     faults.push(`${draft.authMethod} needs public keys (jwks or jwks_uri)`);
+  }
+  if (draft.authMethod === 'tls_client_auth') {
+    const subjects = Object.keys(metadata).filter((name) => SUBJECT.test(name));
+    // With none of them, any certificate of the authority would do (RFC 8705 section 2.1.2).
+    if (subjects.length !== 1) {
+      faults.push(
+        'tls_client_auth needs exactly one tls_client_auth_* metadata: whose certificate',
+      );
+    }
+  }
+  if (metadata.tls_client_certificate_bound_access_tokens && draft.dpopBoundAccessTokens) {
+    faults.push('Tokens are bound to a certificate or to a DPoP key, not to both');
   }
   if (draft.profile !== undefined && !profiles.includes(draft.profile)) {
     faults.push(`The profile must be one of ${profiles.join(', ')}`);

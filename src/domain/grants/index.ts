@@ -3,7 +3,8 @@
  *
  * Promises: a bearer value is stored as its SHA-256 only; a single-use artifact is spent by one
  * conditional UPDATE; what belongs to a disabled owner, or is older than the owner's security
- * epoch, is not found, whoever wrote it and whenever.
+ * epoch, is not found, whoever wrote it and whenever; and no session is ended without its clients
+ * being told (`notices/store.ts`).
  */
 import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
@@ -18,6 +19,7 @@ import {
   type Payload,
   spendableExpired,
 } from './kinds.js';
+import { type LogoutNotice, logoutNotices } from './notices/store.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
 import {
@@ -36,6 +38,12 @@ export {
   type Payload,
   REFRESH_GRACE_SECONDS,
 } from './kinds.js';
+export {
+  type LogoutNotice,
+  NOTICE_TRIES,
+  parseLogoutNotice,
+  SEND_NOTICE as sendNoticeTask,
+} from './notices/store.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
 export type { Ended } from './store.js';
 
@@ -75,6 +83,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
   const owned = ownedStore(db);
   const handles = deviceHandles(keyring);
   const delegated = delegatedStore(db);
+  const notices = logoutNotices(db);
   const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
 
   // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
@@ -294,6 +303,9 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     /** Ends all that a client has of an account; returns how much that was. */
     endClientOfAccount: (accountId: string, clientId: string): Promise<number> =>
       owned.removeClient(accountId, clientId),
+
+    /** Has a client told that it has no part any more in a session which goes on without it. */
+    tellOfLogout: (notice: LogoutNotice): Promise<void> => notices.tell(notice),
 
     /** Removes one batch of what expired long enough ago; returns its size. */
     purgeExpired: (limit: number): Promise<number> => store.purge(limit),

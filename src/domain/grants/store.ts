@@ -6,6 +6,7 @@ import { Prisma } from '../../generated/prisma/client.js';
 import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import { type ArtifactKind, type Payload, REFRESH_GRACE_SECONDS } from './kinds.js';
+import { SIDS, tellClients } from './notices/store.js';
 
 export type ArtifactRow = {
   readonly kind: ArtifactKind;
@@ -236,14 +237,18 @@ export function grantsStore(db: Db) {
     },
 
     /**
-     * Ends a session, whatever its id is by now, but keeps its row as a gravestone until it
-     * expires (see `save`).
+     * Ends a session, whatever its id is by now, and has its clients told, but keeps its row as a
+     * gravestone until it expires (see `save`).
      */
     async bury(idHash: Bytes, uid: string | null): Promise<void> {
-      await db.$executeRaw`
-        UPDATE artifacts SET consumed_at = now(), payload = '{}'::jsonb
-         WHERE (id_hash = ${idHash} OR uid = ${uid}) AND kind = 'Session'
-           AND consumed_at IS NULL`;
+      await db.$queryRaw`
+        WITH ended AS (
+          UPDATE artifacts
+             SET consumed_at = now(), payload = jsonb_build_object('sids', ${SIDS})
+           WHERE (id_hash = ${idHash} OR uid = ${uid}) AND kind = 'Session'
+             AND consumed_at IS NULL
+          RETURNING account_id, payload->'sids' AS sids, expires_at > now() AS alive)
+        ${tellClients('ended')}`;
     },
 
     /** Dates the log-in of a living session anew; false if it lives no more. */
@@ -281,8 +286,12 @@ export function grantsStore(db: Db) {
            WHERE account_id = ${accountId}::uuid
              AND ((kind = 'Session' AND ${what.sessions}) OR (kind <> 'Session' AND ${what.tokens}))
              AND (kind <> 'Session' OR uid IS DISTINCT FROM ${what.except ?? null}::text)
-          RETURNING kind, consumed_at IS NULL AND expires_at > now() AS alive)
-        SELECT kind, count(*) FILTER (WHERE alive)::int AS alive FROM gone GROUP BY kind`;
+          RETURNING kind, account_id, consumed_at IS NULL AND expires_at > now() AS alive,
+                    CASE WHEN kind = 'Session' THEN ${SIDS} END AS sids),
+        told AS (${tellClients('gone')})
+        SELECT kind, count(*) FILTER (WHERE alive)::int AS alive,
+               (SELECT count(told.id) FROM told)::int AS told
+          FROM gone GROUP BY kind`;
       const count = (...kinds: ArtifactKind[]) =>
         rows.filter((row) => kinds.includes(row.kind)).reduce((sum, row) => sum + row.alive, 0);
       return {

@@ -152,6 +152,7 @@ const rules: Readonly<Record<AuditEventName, Rule>> = {
   client_disabled: 'left-out',
   client_enabled: 'left-out',
   client_secret_issued: 'left-out',
+  backchannel_logout_failed: 'left-out',
   resource_server_created: 'left-out',
   scope_demand_changed: 'left-out',
   account_client_settled: 'left-out',

@@ -4,13 +4,18 @@
  * header attacks on links (CWE-644), a made-up X-Forwarded-For, a made-up client certificate.
  */
 import { BlockList, isIP } from 'node:net';
+import { CERTIFICATE_ENDPOINTS, type CertificateSource } from '../../kernel/client-certificate.js';
 import { AppError } from '../../kernel/errors.js';
 import type { AppMiddleware } from '../context.js';
 import { VERIFY_PATH } from '../verify/gateway-request.js';
+import { certificateReader } from './client-certificate.js';
 
 // Only a declared proxy may speak for somebody else (requirement R32: X-SSL-* and the like).
 const SPOOFABLE =
-  /^(x-forwarded-|x-ssl-|x-client-cert|ssl-client-|forwarded$|x-real-ip$|x-original-|x-rewrite-)/;
+  /^(x-forwarded-|x-ssl-|x-tls-|x-client-|client-cert|ssl-client-|x-arr-clientcert|x-amzn-mtls-|forwarded$|x-real-ip$|x-original-|x-rewrite-)/;
+
+/** All that is served where certificates are asked for: no page, so no cookie and no form. */
+const CERTIFICATE_PATHS: ReadonlySet<string> = new Set(Object.values(CERTIFICATE_ENDPOINTS));
 
 const ABSOLUTE = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)(.*)$/i;
 
@@ -36,10 +41,20 @@ function plainAddress(address: string): string {
 /**
  * @param issuer the only origin this server answers for; requests for others get 421
  * @param trustedProxies CIDRs whose forwarding headers are believed
+ * @param mutualTls where client certificates come from, and a second origin for them
  */
-export function pinOrigin(issuer: string, trustedProxies: readonly string[]): AppMiddleware {
+export function pinOrigin(
+  issuer: string,
+  trustedProxies: readonly string[],
+  mutualTls: CertificateSource & { readonly origin?: string | undefined } = { mode: 'off' },
+): AppMiddleware {
   const { host, protocol } = new URL(issuer);
   const trusted = blockList(trustedProxies);
+  const readCertificate = certificateReader(mutualTls);
+  const spoofable = new Set(
+    mutualTls.mode === 'proxy' ? [mutualTls.header, mutualTls.verifiedHeader] : [],
+  );
+  const certificateHost = mutualTls.origin && new URL(mutualTls.origin).host;
   const isTrusted = (address: string) => {
     const family = isIP(address);
     return family !== 0 && trusted.check(address, family === 6 ? 'ipv6' : 'ipv4');
@@ -70,8 +85,9 @@ export function pinOrigin(issuer: string, trustedProxies: readonly string[]): Ap
         throw new AppError('misdirected_host', { detail: `This server answers ${protocol} only` });
       }
     }
+    ctx.state.certificate = readCertificate(ctx.req, viaProxy);
     for (const name of Object.keys(headers)) {
-      if (SPOOFABLE.test(name)) delete headers[name];
+      if (SPOOFABLE.test(name) || spoofable.has(name)) delete headers[name];
     }
     ctx.state.ip = ip;
 
@@ -90,7 +106,9 @@ export function pinOrigin(issuer: string, trustedProxies: readonly string[]): Ap
     // Probes come by address; they are told nothing worth pinning. Gateways come under whatever
     // name they know us by, or the API's; their answer has no address in it.
     const anyName = ctx.path.startsWith('/health/') || ctx.path === VERIFY_PATH;
-    if (!anyName && seenHost?.toLowerCase() !== host) {
+    const askedHost = seenHost?.toLowerCase();
+    const isAlias = askedHost === certificateHost && CERTIFICATE_PATHS.has(ctx.path);
+    if (!anyName && askedHost !== host && !isAlias) {
       throw new AppError('misdirected_host', { detail: `This server answers as ${issuer}` });
     }
     headers.host = host;

@@ -3,6 +3,7 @@
  * or the next request would not honour: the same epochs and expiries decide.
  */
 import type { Db } from '../../../platform/postgres.js';
+import { logoutNotices, SIDS, tellClients } from '../notices/store.js';
 
 /** A browser that is signed in. */
 export type OpenSession = {
@@ -66,17 +67,27 @@ export function ownedStore(db: Db) {
       }));
     },
 
-    /** Ends one session of an account, or all but one; their rows stay as gravestones. */
+    /**
+     * Ends one session of an account, or all but one, and has their clients told; their rows stay
+     * as gravestones.
+     */
     async buryOwn(
       accountId: string,
       which: { readonly uid: string } | { readonly except: string },
     ): Promise<number> {
       const [one, but] = 'uid' in which ? [which.uid, null] : [null, which.except];
-      return db.$executeRaw`
-        UPDATE artifacts SET consumed_at = now(), payload = '{}'::jsonb
-         WHERE account_id = ${accountId}::uuid AND kind = 'Session' AND consumed_at IS NULL
-           AND expires_at > now()
-           AND (uid = ${one} OR (${one}::text IS NULL AND uid IS DISTINCT FROM ${but}))`;
+      const [row] = await db.$queryRaw<{ ended: number }[]>`
+        WITH ended AS (
+          UPDATE artifacts
+             SET consumed_at = now(), payload = jsonb_build_object('sids', ${SIDS})
+           WHERE account_id = ${accountId}::uuid AND kind = 'Session' AND consumed_at IS NULL
+             AND expires_at > now()
+             AND (uid = ${one} OR (${one}::text IS NULL AND uid IS DISTINCT FROM ${but}))
+          RETURNING account_id, payload->'sids' AS sids, true AS alive),
+        told AS (${tellClients('ended')})
+        SELECT (SELECT count(*) FROM ended)::int AS ended,
+               (SELECT count(told.id) FROM told)::int AS told`;
+      return row?.ended ?? 0;
     },
 
     async grants(accountId: string): Promise<OpenGrant[]> {
@@ -99,8 +110,25 @@ export function ownedStore(db: Db) {
       }));
     },
 
-    /** Ends all that a client has of an account: grants, codes and tokens. */
+    /**
+     * Ends all that a client has of an account: grants, codes and tokens, and its part in the
+     * account's sessions, of which it is told. Call it in a transaction.
+     */
     async removeClient(accountId: string, clientId: string): Promise<number> {
+      const parts = await db.$queryRaw<{ uid: string; sid: string }[]>`
+        SELECT uid, payload->'authorizations'->${clientId}::text->>'sid' AS sid FROM artifacts
+         WHERE account_id = ${accountId}::uuid AND kind = 'Session' AND consumed_at IS NULL
+           AND expires_at > now()
+           AND payload->'authorizations'->${clientId}::text->>'sid' IS NOT NULL
+           FOR UPDATE`;
+      for (const { uid, sid } of parts) {
+        // Should the owner sign in there again from this browser, it goes by another name: a
+        // notice that is late must not end that.
+        await db.$executeRaw`
+          UPDATE artifacts SET payload = payload #- ARRAY['authorizations', ${clientId}::text]
+           WHERE uid = ${uid}`;
+        await logoutNotices(db).tell({ clientId, accountId, sid });
+      }
       return db.$executeRaw`
         DELETE FROM artifacts
          WHERE account_id = ${accountId}::uuid AND client_id = ${clientId} AND kind <> 'Session'`;

@@ -1,0 +1,35 @@
+/**
+ * The certificate a client has shown in its TLS handshake (RFC 8705). The handshake proved that
+ * it holds the key; whether anybody vouches for the name in it is another question.
+ */
+import type { X509Certificate } from 'node:crypto';
+
+export type ClientCertificate = {
+  readonly certificate: X509Certificate;
+  /** False where a proxy that is to check certificates says that this one did not pass. */
+  readonly passed: boolean;
+};
+
+/**
+ * Where client certificates come from: nowhere, from our own TLS connection, or from a trusted
+ * proxy's header.
+ */
+export type CertificateSource =
+  | { readonly mode: 'off' }
+  | { readonly mode: 'direct' }
+  | {
+      readonly mode: 'proxy';
+      /** Lower case. */
+      readonly header: string;
+      /** Must say `SUCCESS` for a certificate to pass, where it is set. Lower case. */
+      readonly verifiedHeader: string | undefined;
+    };
+
+/** The endpoints that want to see a certificate (RFC 8705 section 5). */
+export const CERTIFICATE_ENDPOINTS = {
+  token_endpoint: '/oauth2/token',
+  userinfo_endpoint: '/oauth2/userinfo',
+  introspection_endpoint: '/oauth2/introspect',
+  revocation_endpoint: '/oauth2/revoke',
+  pushed_authorization_request_endpoint: '/oauth2/par',
+} as const;

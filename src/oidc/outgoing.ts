@@ -1,0 +1,35 @@
+/**
+ * What the protocol host calls by itself: clients' keys and sector identifiers. Its own guard
+ * looks at the address once the connection stands; ours before it is opened.
+ */
+import type { Configuration } from 'oidc-provider';
+
+/** `fetch` for addresses that clients have registered (see `platform/outbound`). */
+export type Outgoing = (
+  url: string | URL,
+  options?: {
+    readonly method?: string | undefined;
+    readonly headers?: ConstructorParameters<typeof Headers>[0];
+    readonly body?: string | URLSearchParams | null | undefined;
+    readonly signal?: AbortSignal | null | undefined;
+  },
+) => Promise<Response>;
+
+/**
+ * Clients' keys are believed for a minute, whatever their server says of caching: the host would
+ * take a key that was withdrawn for as long as `max-age` had promised. A failure counts as one
+ * at once and not, as it would, as a minute more for the old keys.
+ */
+export function hostFetch(outgoing: Outgoing): NonNullable<Configuration['fetch']> {
+  return async (url, { method, headers, body, signal } = {}) => {
+    const sent = body as string | URLSearchParams | null | undefined;
+    const address = url instanceof Request ? url.url : url;
+    const response = await outgoing(address, { method, headers, body: sent, signal });
+    if (method !== 'GET') return response;
+    if (response.status !== 200) throw new Error(`the answer was ${response.status}`);
+    const kept = new Headers();
+    const type = response.headers.get('content-type');
+    if (type) kept.set('content-type', type);
+    return new Response(await response.arrayBuffer(), { status: 200, headers: kept });
+  };
+}

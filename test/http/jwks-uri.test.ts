@@ -1,0 +1,111 @@
+/** A client whose keys are at an address of its own: called if it may be, and only then. */
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { ORDERS, post, register } from '../support/protocol.js';
+import { startServer, type TestServer } from '../support/server.js';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 180_000 });
+
+type Key = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
+let directory: string;
+let keys: Server;
+let connections = 0;
+let requests = 0;
+let answer: RequestListener;
+let signer: Key;
+let stranger: Key;
+/** May call this machine. */
+let trusting: TestServer;
+/** The same shop, whose operator has allowed nothing. */
+let careful: TestServer;
+
+beforeAll(async () => {
+  const pair = await generateKeyPair('ES256', { extractable: true });
+  signer = pair.privateKey;
+  stranger = (await generateKeyPair('ES256')).privateKey;
+  const body = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'one' }] });
+  answer = (_req, res) => res.setHeader('content-type', 'application/json').end(body);
+  keys = createServer((req, res) => {
+    requests += 1;
+    if (req.url === '/moved') res.writeHead(302, { location: '/jwks' }).end();
+    else if (req.url === '/broken') res.writeHead(500).end();
+    else if (req.url === '/endless') res.end(`{"keys":[],"x":"${'a'.repeat(70_000)}"}`);
+    else answer(req, res);
+  });
+  keys.on('connection', () => {
+    connections += 1;
+  });
+  keys.listen(0, '127.0.0.1');
+  await once(keys, 'listening');
+  const { port } = keys.address() as AddressInfo;
+
+  trusting = await startServer({ env: { LATCHKEY_OUTBOUND_ALLOW: '127.0.0.1' } });
+  careful = await startServer({ like: trusting });
+  directory = await mkdtemp(join(tmpdir(), 'latchkey-keys-'));
+  for (const name of ['jwks', 'moved', 'broken', 'endless']) {
+    const metadata = join(directory, `${name}.json`);
+    await writeFile(metadata, JSON.stringify({ jwks_uri: `http://127.0.0.1:${port}/${name}` }));
+    await register(trusting, `at-${name}`, [
+      ...['--auth', 'private_key_jwt', '--grant-type', 'client_credentials'],
+      ...['--allow', `${ORDERS}=orders:read`, '--metadata', metadata],
+    ]);
+  }
+});
+beforeEach(() => {
+  connections = 0;
+  requests = 0;
+});
+afterAll(async () => {
+  keys?.close();
+  await careful?.stop();
+  await trusting?.stop();
+  if (directory) await rm(directory, { recursive: true });
+});
+
+async function ask(server: TestServer, id: string, key = signer) {
+  const assertion = await new SignJWT({ jti: randomUUID() })
+    .setProtectedHeader({ alg: 'ES256', kid: 'one' })
+    .setIssuer(id)
+    .setSubject(id)
+    .setAudience(server.issuer)
+    .setIssuedAt()
+    .setExpirationTime('2m')
+    .sign(key);
+  return post(server, '/oauth2/token', {
+    grant_type: 'client_credentials',
+    scope: 'orders:read',
+    client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
+    client_assertion: assertion,
+  });
+}
+
+test('nobody is called who may not be: not a socket is opened', async () => {
+  const refused = await ask(careful, 'at-jwks');
+  expect([refused.status, refused.json.error]).toEqual([401, 'invalid_client']);
+  expect(refused.text).not.toContain('127.0.0.1');
+  expect(connections).toBe(0);
+  expect(careful.output()).toContain('over https only');
+});
+
+test('its keys are fetched once for many, and prove who signed', async () => {
+  const answers = await Promise.all(Array.from({ length: 10 }, () => ask(trusting, 'at-jwks')));
+  expect(answers.map(({ status }) => status)).toEqual(new Array(10).fill(200));
+  expect(requests).toBe(1);
+  const forged = await ask(trusting, 'at-jwks', stranger);
+  expect([forged.status, forged.json.error]).toEqual([401, 'invalid_client']);
+});
+
+test.each(['moved', 'broken', 'endless'])('an address that is %s gives no keys', async (name) => {
+  const refused = await ask(trusting, `at-${name}`);
+  expect([refused.status, refused.json.error]).toEqual([401, 'invalid_client']);
+  expect(requests).toBe(1);
+  // And none a moment later either.
+  expect((await ask(trusting, `at-${name}`)).status).toBe(401);
+});

@@ -1,0 +1,32 @@
+/** What the protocol host gets to see of clients' servers. */
+import { expect, test } from 'vitest';
+import { hostFetch } from '../../src/oidc/outgoing.js';
+
+const answering = (response: () => Response) => hostFetch(async () => response());
+
+test('keys come without what their server says of keeping them', async () => {
+  const fetch = answering(
+    () =>
+      new Response('{"keys":[]}', {
+        headers: {
+          'content-type': 'application/json',
+          'cache-control': 'max-age=31536000',
+          expires: 'Fri, 01 Jan 2100 00:00:00 GMT',
+        },
+      }),
+  );
+  const response = await fetch('https://shop.example/jwks', { method: 'GET' });
+  expect(Object.fromEntries(response.headers)).toEqual({ 'content-type': 'application/json' });
+  expect(await response.json()).toEqual({ keys: [] });
+});
+
+test('keys that cannot be had are no answer, so the old ones get no further minute', async () => {
+  const fetch = answering(() => new Response('', { status: 503 }));
+  await expect(fetch('https://shop.example/jwks', { method: 'GET' })).rejects.toThrow('503');
+});
+
+test('what is posted gets whatever answer there is', async () => {
+  const fetch = answering(() => new Response('', { status: 503 }));
+  const sent = { method: 'POST', body: new URLSearchParams({ a: 'b' }) };
+  expect((await fetch('https://shop.example/out', sent)).status).toBe(503);
+});

@@ -28,7 +28,7 @@ import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
 import { createManageApprovals } from './oidc/approvals.js';
-import { createStoreRequest } from './oidc/backchannel.js';
+import { createDeliverPing, createStoreRequest } from './oidc/backchannel.js';
 import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
@@ -142,7 +142,12 @@ export async function composeServer(
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const deliverLogout = createDeliverLogout(host);
-  const post = composePost(config, core, { log, metrics, deliverLogout });
+  const post = composePost(config, core, {
+    log,
+    metrics,
+    deliverLogout,
+    deliverPing: createDeliverPing(host),
+  });
   // One way of doing each of these, on the pages and through the API.
   const ownAccount = composeOwnAccount(config, core, {
     letters: limits.letterRequests,

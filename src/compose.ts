@@ -128,7 +128,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
     },
     access: createAccess({ db }),
     claims: createClaimMappings({ db }),
-    grants: { ...createGrants({ db, keyring }), ...createApprovals({ db }) },
+    grants: { ...createGrants({ db, keyring }), ...createApprovals({ db, keyring }) },
     keys: createKeys({ db, clock, keyring }),
     audit: createAudit({ db, clock }),
     mail: createMail({ db, keyring }),

@@ -11,10 +11,12 @@ import {
 } from '../domain/grants/index.js';
 import { type Identity, isEmailAddress } from '../domain/identity/index.js';
 import type { AskForApproval } from '../flows/approvals/ask.js';
+import type { DeliverPing } from '../flows/approvals/ping.js';
 import { demandOf } from './asked-for.js';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { guarded } from './errors.js';
+import { reasonOf } from './logout-notices.js';
 import { findSlowly } from './polling.js';
 
 type FindAccount = NonNullable<Configuration['findAccount']>;
@@ -145,6 +147,30 @@ export function createStoreRequest(
   };
 }
 
+type SendPing = (this: HostClient, request: object) => Promise<void>;
+
+/** What the host would have done itself, by the provider it belongs to. */
+const pings = new WeakMap<Provider, SendPing>();
+
+/** One try to tell a client that its request was answered, through the present provider. */
+export function createDeliverPing(host: { current(): Provider }): DeliverPing {
+  return async ({ clientId }, { authReqId, token }) => {
+    const provider = host.current();
+    try {
+      const client = await provider.Client.find(clientId);
+      if (client?.backchannelTokenDeliveryMode !== 'ping') return { kind: 'unwanted' };
+      await pings.get(provider)?.call(client, {
+        kind: 'BackchannelAuthenticationRequest',
+        jti: authReqId,
+        params: { client_notification_token: token },
+      });
+      return { kind: 'delivered' };
+    } catch (error) {
+      return { kind: 'failed', why: reasonOf(error) };
+    }
+  };
+}
+
 /** Gives the provider's requests the rules above. */
 export function teachBackchannel(provider: Provider, grants: Pick<Grants, 'notePoll'>): void {
   const { BackchannelAuthenticationRequest: Request } = provider;
@@ -156,6 +182,11 @@ export function teachBackchannel(provider: Provider, grants: Pick<Grants, 'noteP
     grants,
     ({ grantId, error }) => Boolean(grantId ?? error),
   ) as typeof Request.find;
+
+  // It would notify clients from within the page that answers, once: here the queue does.
+  const prototype = provider.Client.prototype as HostClient & { backchannelPing: SendPing };
+  pings.set(provider, prototype.backchannelPing);
+  prototype.backchannelPing = async () => undefined;
 
   // The host says of itself that it takes a `user_code`, whatever its configuration.
   provider.use(async (ctx, next) => {

@@ -30,7 +30,15 @@ import {
   type NewArtifact,
 } from './store.js';
 
-export { type Approvals, createApprovals } from './approvals/index.js';
+export {
+  type Approvals,
+  createApprovals,
+  PING_TRIES,
+  type Ping,
+  type PingContent,
+  parsePing,
+  SEND_PING as sendPingTask,
+} from './approvals/index.js';
 export { POLL_SECONDS } from './device-codes.js';
 export {
   type ArtifactKey,

@@ -9,7 +9,7 @@
  * its request waits and expires. Limits are those of the name, so they tell nothing either.
  */
 import type { Origin } from '../../domain/audit/index.js';
-import type { ArtifactKey, Payload } from '../../domain/grants/index.js';
+import type { ArtifactKey, Payload, PingContent } from '../../domain/grants/index.js';
 import type { Clock } from '../../kernel/clock.js';
 import type { FlowParts } from '../domain.js';
 
@@ -84,7 +84,8 @@ export function createAskForApproval({
         known ? payload : ownerless,
         ttlSeconds,
       );
-      await grants.noteApproval({ key, subjectId, clientId: client.id, ttlSeconds });
+      const ping = pingOf(key, payload);
+      await grants.noteApproval({ key, subjectId, clientId: client.id, ttlSeconds, ping });
       // Nobody's is dropped when it is to be sent. What the client wrote is not in it: somebody
       // else's words do not go out under our name.
       await mail.enqueue({
@@ -96,4 +97,10 @@ export function createAskForApproval({
       });
       return { kind: 'asked' };
     });
+}
+
+/** How a client of the mode ping is told of the answer (CIBA 10.2); others ask by themselves. */
+function pingOf(key: ArtifactKey, { params }: Payload): PingContent | undefined {
+  const { client_notification_token: token } = (params ?? {}) as Record<string, unknown>;
+  return 'id' in key && typeof token === 'string' ? { authReqId: key.id, token } : undefined;
 }

@@ -1,6 +1,22 @@
-/** The tables of approvals: what is counted of the requests, and who must not ask again. */
+/**
+ * The tables of approvals: what is counted of the requests, how their clients are told of an
+ * answer, and who must not ask again.
+ */
 import type { Bytes } from '../../../kernel/sealed-box.js';
 import type { Db } from '../../../platform/postgres.js';
+
+/** The task that a waiting notification is for. */
+export const SEND_PING = 'ciba_ping';
+
+/**
+ * With the queue's back-off the fifth try is a minute and a half after the first; by then the
+ * request is nearly over, and a client may ask by itself all the time.
+ */
+export const PING_TRIES = 5;
+/** The queue counts a try when it begins: see `NOTICE_TRIES`. */
+const MAX_ATTEMPTS = PING_TRIES + 1;
+/** After letters, before notices of log-outs: somebody is on the telephone. */
+const PRIORITY = 5;
 
 export type NewApproval = {
   readonly idHash: Bytes;
@@ -26,9 +42,33 @@ export function approvalsStore(db: Db) {
       return row?.open ?? 0;
     },
 
+    /** Notes that it was answered, and queues the word to a client that waits for one. */
     async close(idHash: Bytes): Promise<void> {
+      await db.$queryRaw`
+        WITH closed AS (
+          UPDATE approval_requests SET answered_at = now() WHERE id_hash = ${idHash}
+          RETURNING encode(id_hash, 'hex') AS request, client_id, sealed_ping)
+        SELECT job.id
+          FROM closed
+         CROSS JOIN LATERAL graphile_worker.add_job(
+                 identifier => ${SEND_PING}::text,
+                 payload => json_build_object('request', request, 'clientId', client_id),
+                 queue_name => ${SEND_PING}::text || ' ' || client_id,
+                 max_attempts => ${MAX_ATTEMPTS}::int,
+                 priority => ${PRIORITY}::int) AS job
+         WHERE closed.sealed_ping IS NOT NULL`;
+    },
+
+    async findPing(idHash: Bytes): Promise<Uint8Array | undefined> {
+      const [row] = await db.$queryRaw<{ sealed: Uint8Array | null }[]>`
+        SELECT sealed_ping AS sealed FROM approval_requests
+         WHERE id_hash = ${idHash} AND expires_at > now()`;
+      return row?.sealed ?? undefined;
+    },
+
+    async dropPing(idHash: Bytes): Promise<void> {
       await db.$executeRaw`
-        UPDATE approval_requests SET answered_at = now() WHERE id_hash = ${idHash}`;
+        UPDATE approval_requests SET sealed_ping = NULL WHERE id_hash = ${idHash}`;
     },
 
     async stop(accountId: string, clientId: string, seconds: number): Promise<void> {

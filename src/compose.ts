@@ -55,6 +55,7 @@ import { createCarryOutResets } from './flows/lost-factor/carry-out.js';
 import { createResetSecondFactor } from './flows/lost-factor/reset.js';
 import { createStopReset } from './flows/lost-factor/stop.js';
 import { createMapClaim, createUnmapClaim } from './flows/map-claim.js';
+import { createCheckPosture } from './flows/posture/index.js';
 import { createRegisterClient } from './flows/register-client.js';
 import { createRevokeAccess } from './flows/revoke-access.js';
 import { createRevokeSigningKeys } from './flows/revoke-signing-keys.js';
@@ -210,6 +211,15 @@ export function composeCore(
     ensureAccountClient: createEnsureAccountClient(given),
     ensureAdminScopes: createEnsureAdminScopes(given),
     rotateSigningKeys: createRotateSigningKeys(given),
+    checkPosture: createCheckPosture({
+      domain,
+      clock,
+      settings: {
+        ...config,
+        redis: config.redisUrl !== undefined,
+        passwordMinLength: minLength,
+      },
+    }),
     ensurePairwiseSecret: createEnsurePairwiseSecret({
       milestones,
       seal: (text) => keyring.seal('milestone', text, 'pairwise-secret'),

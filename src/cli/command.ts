@@ -3,7 +3,13 @@ import { type ParseArgsConfig, parseArgs } from 'node:util';
 import type { CliCore } from './core.js';
 
 export type Outcome =
-  | { readonly kind: 'done'; readonly lines: readonly string[]; readonly data: unknown }
+  | {
+      readonly kind: 'done';
+      readonly lines: readonly string[];
+      readonly data: unknown;
+      /** For a command whose answer is a verdict; 0 otherwise. */
+      readonly exitCode?: number;
+    }
   | { readonly kind: 'failed'; readonly message: string };
 
 /**
@@ -54,7 +60,7 @@ export function failed(message: string): Outcome {
   return { kind: 'failed', message };
 }
 
-export function done(data: unknown, ...lines: string[]): Outcome {
+export function done(data: unknown, ...lines: string[]): Extract<Outcome, { kind: 'done' }> {
   return { kind: 'done', data, lines };
 }
 

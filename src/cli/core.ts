@@ -12,6 +12,7 @@ import type { LogInPageSwitch } from '../flows/log-in-page-switch.js';
 import type { ResetSecondFactor } from '../flows/lost-factor/reset.js';
 import type { StopReset } from '../flows/lost-factor/stop.js';
 import type { MapClaim, UnmapClaim } from '../flows/map-claim.js';
+import type { CheckPosture } from '../flows/posture/index.js';
 import type { RegisterClient } from '../flows/register-client.js';
 import type { RevokeAccess } from '../flows/revoke-access.js';
 import type { RevokeSigningKeys } from '../flows/revoke-signing-keys.js';
@@ -42,5 +43,6 @@ export type CliCore = {
     readonly changeScopeDemand: ChangeScopeDemand;
     readonly rotateSigningKeys: RotateSigningKeys;
     readonly revokeSigningKeys: RevokeSigningKeys;
+    readonly checkPosture: CheckPosture;
   };
 };

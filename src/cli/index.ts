@@ -10,6 +10,7 @@ import { clientCommands } from './clients.js';
 import { type Ask, type Command, UsageError } from './command.js';
 import type { CliCore } from './core.js';
 import { keyCommands } from './keys.js';
+import { postureCommand } from './posture.js';
 import { resourceServerCommands } from './resource-servers.js';
 import { userCommands } from './users.js';
 
@@ -32,6 +33,7 @@ const commands: readonly Command[] = [
   ...resourceServerCommands,
   ...claimCommands,
   ...keyCommands,
+  postureCommand,
 ];
 
 const USAGE = `Latchkey, an OAuth 2.0 and OpenID Connect authorization server for headless commerce
@@ -57,7 +59,8 @@ export async function runCommand(argv: readonly string[], parts: CliParts): Prom
     return 0;
   }
   const known = commands.filter((command) => command.name.startsWith(`${first} `));
-  const command = known.find((candidate) => candidate.name === `${first} ${second}`);
+  const alone = commands.find((candidate) => candidate.name === first);
+  const command = alone ?? known.find((candidate) => candidate.name === `${first} ${second}`);
 
   if (wantsHelp) {
     if (command) parts.say(helpOf(command));
@@ -80,7 +83,7 @@ export async function runCommand(argv: readonly string[], parts: CliParts): Prom
   }
 
   try {
-    const prepared = command.prepare(argv.slice(2));
+    const prepared = command.prepare(argv.slice(alone ? 1 : 2));
     const outcome = await parts.withCore((core) => prepared(core, parts.ask));
     if (outcome.kind === 'failed') {
       parts.complain(outcome.message);
@@ -88,7 +91,7 @@ export async function runCommand(argv: readonly string[], parts: CliParts): Prom
     }
     if (argv.includes('--json')) parts.say(JSON.stringify(outcome.data, null, 2));
     else for (const line of outcome.lines) parts.say(line);
-    return 0;
+    return outcome.exitCode ?? 0;
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     return misunderstood(parts, `${error.message}; see latchkey ${command.name} --help`);

@@ -10,3 +10,11 @@ export const signingAlgs = ['ES256', 'EdDSA', 'PS256', 'RS256'] as const;
 export type SigningAlg = (typeof signingAlgs)[number];
 
 export const DEFAULT_SIGNING_ALG: SigningAlg = 'ES256';
+
+/**
+ * How clients sign what they send: assertions, request objects, proofs of possession. A client
+ * that can sign at all can do better than PKCS #1 v1.5 (FAPI 2.0 Security Profile 5.4.1). EdDSA
+ * and Ed25519 are two names of one signature, the old and the new (RFC 9864); libraries send either.
+ */
+export const clientSigningAlgs = ['ES256', 'EdDSA', 'Ed25519', 'PS256'] as const;
+export type ClientSigningAlg = (typeof clientSigningAlgs)[number];

@@ -11,6 +11,7 @@ import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
 import { guarded } from './errors.js';
 import { type MutualTlsParts, refuseWithoutCertificates } from './mutual-tls.js';
+import { profileMetadata } from './profile-metadata.js';
 import { TOKEN_EXCHANGE } from './token-exchange-request.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
@@ -53,6 +54,7 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
     // To the host this says no more than "put `sid` into tokens". A client that does not insist is
     // told all the same which session has ended, so that it need not end all that somebody has.
     ...(metadata.backchannel_logout_uri ? { backchannel_logout_session_required: true } : {}),
+    ...profileMetadata(client),
     ...(client.jwks ? { jwks: client.jwks as NonNullable<ClientMetadata['jwks']> } : {}),
     ...(client.clientUri ? { client_uri: client.clientUri } : {}),
     ...(client.policyUri ? { policy_uri: client.policyUri } : {}),

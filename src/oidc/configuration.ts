@@ -1,10 +1,10 @@
 /**
- * oidc-provider's configuration. Protocol choices are code, not switches: PKCE with S256 for
- * everybody, the code flow only, rotation always, opaque tokens unless a resource server asks
- * for JWTs (RFC 9700, OAuth 2.1).
+ * oidc-provider's configuration. Protocol choices are code, not switches: PKCE with S256, the
+ * code flow only, rotation, opaque tokens unless a resource server asks for JWTs (RFC 9700,
+ * OAuth 2.1). Where a client's profile says otherwise, `profiles.ts` does.
  */
 import { hkdfSync } from 'node:crypto';
-import { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
+import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
 import { type Access, identityScopes } from '../domain/access/index.js';
 import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
@@ -14,10 +14,11 @@ import type { Clock } from '../kernel/clock.js';
 import type { Keyring } from '../kernel/keyring.js';
 import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
-import { DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
+import { clientSigningAlgs, DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
 import { ciba, findAnybody, type StoreRequest } from './backchannel.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
+import { refuseLooseAssertions, refuseLooseRequests } from './client-jwts.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
 import { delegationOf } from './delegation.js';
 import type { DeviceFlowParts } from './device-codes.js';
@@ -40,6 +41,7 @@ import {
   loadExistingGrant,
   OFFLINE_PARAM,
 } from './policy.js';
+import { pkceRequired, refuseUnboundToken, requireNonce, rotateRefreshToken } from './profiles.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
 import { createRevokePolicy, type EndReused } from './reuse.js';
 import { referToGrant } from './signed-tokens.js';
@@ -83,9 +85,8 @@ export type ConfigurationParts = {
   readonly clock: Clock;
 };
 
-const SIGNATURES = ['ES256', 'EdDSA', 'PS256'] as const;
 /** How a DPoP proof may be signed. */
-export const PROOF_SIGNATURES = SIGNATURES;
+export const PROOF_SIGNATURES = clientSigningAlgs;
 
 export function createConfiguration(parts: ConfigurationParts): Configuration {
   const { directory, pages } = parts;
@@ -118,6 +119,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     clientBasedCORS: mayReadAcrossOrigins,
     clientDefaults: {
       id_token_signed_response_alg: DEFAULT_SIGNING_ALG,
+      introspection_signed_response_alg: DEFAULT_SIGNING_ALG,
+      authorization_signed_response_alg: DEFAULT_SIGNING_ALG,
       response_types: [],
       grant_types: [],
     },
@@ -135,8 +138,9 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     },
     discovery: { ui_locales_supported: [...LANGUAGES], ...endpointAliases(parts.mutualTls) },
     enabledJWA: {
-      clientAuthSigningAlgValues: [...SIGNATURES],
+      clientAuthSigningAlgValues: [...clientSigningAlgs],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],
+      requestObjectSigningAlgValues: [...clientSigningAlgs],
       authorizationSigningAlgValues: [...signingAlgs],
       idTokenSigningAlgValues: [...signingAlgs],
       introspectionSigningAlgValues: [...signingAlgs],
@@ -155,10 +159,15 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       dPoP: {
         enabled: true,
         nonceSecret: Buffer.from(hkdfSync('sha256', newestCookieKey, 'latchkey', 'dpop-nonce', 32)),
+        requireNonce,
       },
       introspection: { enabled: true, allowedPolicy: mayIntrospect },
+      jwtIntrospection: { enabled: true },
+      jwtResponseModes: { enabled: true },
+      jwtUserinfo: { enabled: true },
       mTLS: mutualTlsFeature(parts.mutualTls, parts.clock),
       pushedAuthorizationRequests: { enabled: true },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseLooseRequests },
       resourceIndicators: {
         enabled: true,
         defaultResource,
@@ -190,11 +199,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     loadExistingGrant,
     pairwiseIdentifier: (_ctx, accountId, client) =>
       parts.pairwiseSubject(sectorOf(client), accountId),
-    pkce: { required: () => true },
+    pkce: { required: pkceRequired },
     renderError: pages.error,
     responseTypes: ['code'],
     revokeGrantPolicy: createRevokePolicy(parts.endReused),
-    rotateRefreshToken: true,
+    rotateRefreshToken,
     routes,
     scopes: [...new Set([...identityScopes, ...parts.mappings.map(({ scope }) => scope)])],
     subjectTypes: ['public', 'pairwise'],
@@ -216,6 +225,7 @@ async function describeLogin(
   token: object,
   parts: Pick<ConfigurationParts, 'access' | 'mappings'>,
 ) {
+  refuseUnboundToken(ctx, token);
   if ((token as { kind?: string }).kind !== 'AccessToken') return undefined;
   const delegated = delegationOf(ctx);
   if (delegated) return { ...delegated.claims };
@@ -232,24 +242,4 @@ async function describeLogin(
     ...(acr ? { acr } : {}),
     ...(amr ? { amr } : {}),
   };
-}
-
-/**
- * Client assertions: only for this issuer, only for five minutes, and no key the sender brought
- * along (RFC 7523, RFC 9700 section 2.5, OWASP ASVS 9.1.3).
- */
-function refuseLooseAssertions(
-  ctx: KoaContextWithOIDC,
-  claims: Record<string, unknown>,
-  header: Record<string, unknown>,
-): void {
-  if (claims.aud !== ctx.oidc.issuer) {
-    throw new errors.InvalidClientAuth('the assertion must be for the issuer and nobody else');
-  }
-  if (typeof claims.exp !== 'number' || claims.exp > Date.now() / 1000 + 300 + 15) {
-    throw new errors.InvalidClientAuth('the assertion must expire within five minutes');
-  }
-  if (['jku', 'jwk', 'x5u', 'x5c'].some((name) => name in header)) {
-    throw new errors.InvalidClientAuth('the assertion must not bring its own key');
-  }
 }

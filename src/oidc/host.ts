@@ -18,6 +18,7 @@ import type { ChangeSource } from './directory.js';
 import { guarded } from './errors.js';
 import { teachLogout } from './logout-notices.js';
 import { answerLosers } from './refresh-grace.js';
+import { teachResponseModes } from './response-modes.js';
 import { createEndReused } from './reuse.js';
 import { knowKeys } from './signed-tokens.js';
 import { type ExchangeParts, registerTokenExchange } from './token-exchange.js';
@@ -156,6 +157,7 @@ export async function createHost(
       }),
     );
     registerTokenExchange(made, parts);
+    teachResponseModes(made);
     teachClients(made, parts.directory, parts.clock);
     teachBackchannel(made, parts.grants);
     knowKeys(made, signingKeys);

@@ -25,7 +25,8 @@ type Feature = NonNullable<NonNullable<Configuration['features']>['mTLS']>;
 /** id-kp-clientAuth (RFC 5280 section 4.2.1.12) */
 const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
-const certificateOf = (ctx: object): ClientCertificate | undefined =>
+/** The certificate a request came with, if any counts. */
+export const certificateOf = (ctx: object): ClientCertificate | undefined =>
   (ctx as { state: { certificate?: ClientCertificate } }).state.certificate;
 
 /** Whether one of the authorities has issued the certificate, for a client, for now. */

@@ -7,6 +7,7 @@ import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { guarded } from './errors.js';
 import { refuseForeignScopes } from './resources.js';
+import { refuseFragments } from './response-modes.js';
 import { assuranceOf, meets } from './step-up.js';
 
 /**
@@ -125,8 +126,8 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
 }
 
 /**
- * Runs at the end of the checks of every authorization request, pushed or not: refuses scopes
- * beyond the allow-list, and gives the shop's own clients the `offline_access` they asked for
+ * Runs at the end of the checks of every authorization request, pushed or not: refuses fragments
+ * and scopes beyond the allow-list, and gives the shop's own clients the `offline_access` they asked for
  * (OpenID Connect Core 11 leaves the condition to the server's policy).
  */
 export function finishRequestChecks(
@@ -134,6 +135,7 @@ export function finishRequestChecks(
   value: string | undefined,
   client: HostClient,
 ): void {
+  refuseFragments(ctx);
   refuseForeignScopes(ctx, client);
   const { params } = ctx.oidc;
   if (!params) return;

@@ -20,6 +20,7 @@ import {
 } from '../domain/grants/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { factsOf } from './clients.js';
+import { certificateOf } from './mutual-tls.js';
 import type { EndReused } from './reuse.js';
 
 /** How long a loser waits for a winner that is still at work. */
@@ -165,7 +166,7 @@ function look({ grants }: Parts, value: string): Promise<Seen> {
   return looking;
 }
 
-/** What decides which tokens come back: scope, resources, details, and the key they are bound to. */
+/** What decides which tokens come back: scope, resources, details, and what they are bound to. */
 async function whatWasAsked(ctx: KoaContextWithOIDC): Promise<string> {
   const { scope, resource, authorization_details: details } = ctx.oidc.params ?? {};
   const words = (value: unknown) =>
@@ -177,7 +178,8 @@ async function whatWasAsked(ctx: KoaContextWithOIDC): Promise<string> {
   const proof = ctx.get('DPoP');
   const { jwk } = proof ? decodeProtectedHeader(proof) : {};
   const key = jwk ? await calculateJwkThumbprint(jwk) : '';
+  const certificate = certificateOf(ctx)?.certificate.fingerprint256 ?? '';
   return createHash('sha256')
-    .update(JSON.stringify([words(scope), words(resource), details ?? '', key]))
+    .update(JSON.stringify([words(scope), words(resource), details ?? '', key, certificate]))
     .digest('base64url');
 }

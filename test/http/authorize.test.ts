@@ -289,9 +289,9 @@ describe('the request', () => {
     );
   });
 
-  test('a request object is refused, signed or not', async () => {
+  test('a request object without a signature is refused', async () => {
     const request = new UnsecuredJWT({ client_id: 'demo-storefront' }).encode();
-    expect(toldTo(await ask({ request })).error).toBe('request_not_supported');
+    expect(toldTo(await ask({ request })).error).toBe('invalid_request_object');
   });
 
   test('a request_uri that is an address is refused, and never fetched', async () => {

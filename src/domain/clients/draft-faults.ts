@@ -1,6 +1,7 @@
 /** What a client may not be registered with, and why; each fault is a sentence for its operator. */
 import type { ClientDraft } from './draft.js';
 import { jwksFault, metadataFaults } from './metadata.js';
+import { profileFaults } from './profile-rules.js';
 import { profiles } from './profiles.js';
 import { redirectUriFault } from './redirect-uri.js';
 
@@ -84,6 +85,7 @@ export function draftFaults(draft: ClientDraft, production: boolean): string[] {
   if (draft.profile !== undefined && !profiles.includes(draft.profile)) {
     faults.push(`The profile must be one of ${profiles.join(', ')}`);
   }
+  faults.push(...profileFaults(draft));
   faults.push(
     ...refreshFaults('grace', refresh.grace, 0, MAX_GRACE_SECONDS),
     ...refreshFaults('idle life', refresh.idle, 60, MAX_IDLE_SECONDS),

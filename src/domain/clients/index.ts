@@ -34,6 +34,13 @@ export {
   type RefreshLimits,
 } from './draft.js';
 export { type ClientMetadata, metadataNames } from './metadata.js';
+export {
+  isFapi,
+  maySignRequests,
+  maySignResponses,
+  needsProofKey,
+  tokenBinding,
+} from './profile-rules.js';
 export { type Profile, profiles } from './profiles.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
 export type ClientWithSecrets = ClientRow &

@@ -4,32 +4,35 @@
  * it, an operator or a client itself, it passes here: what this table does not know is refused
  * by name instead of being ignored.
  */
-import { type SigningAlg, signingAlgs } from '../../kernel/signing-algs.js';
-
-/** What a client may sign with, or have its answers signed with. */
-type Alg = SigningAlg;
+import { ACR_VALUES, isAcr } from '../../kernel/acr.js';
+import {
+  type ClientSigningAlg,
+  clientSigningAlgs,
+  type SigningAlg,
+  signingAlgs,
+} from '../../kernel/signing-algs.js';
 
 export type ClientMetadata = {
   readonly jwks_uri?: string;
-  readonly token_endpoint_auth_signing_alg?: Alg;
+  readonly token_endpoint_auth_signing_alg?: ClientSigningAlg;
   readonly tls_client_auth_subject_dn?: string;
   readonly tls_client_auth_san_dns?: string;
   readonly tls_client_auth_san_uri?: string;
   readonly tls_client_auth_san_ip?: string;
   readonly tls_client_auth_san_email?: string;
   readonly tls_client_certificate_bound_access_tokens?: boolean;
-  readonly request_object_signing_alg?: Alg;
+  readonly request_object_signing_alg?: ClientSigningAlg;
   readonly require_signed_request_object?: boolean;
-  readonly authorization_signed_response_alg?: Alg;
-  readonly introspection_signed_response_alg?: Alg;
-  readonly userinfo_signed_response_alg?: Alg;
+  readonly authorization_signed_response_alg?: SigningAlg;
+  readonly introspection_signed_response_alg?: SigningAlg;
+  readonly userinfo_signed_response_alg?: SigningAlg;
   readonly subject_type?: 'public' | 'pairwise';
   readonly sector_identifier_uri?: string;
   readonly backchannel_logout_uri?: string;
   readonly backchannel_logout_session_required?: boolean;
   readonly backchannel_token_delivery_mode?: 'poll' | 'ping';
   readonly backchannel_client_notification_endpoint?: string;
-  readonly backchannel_authentication_request_signing_alg?: Alg;
+  readonly backchannel_authentication_request_signing_alg?: ClientSigningAlg;
   readonly authorization_details_types?: readonly string[];
   readonly default_max_age?: number;
   readonly require_auth_time?: boolean;
@@ -53,26 +56,30 @@ const isTexts = (value: unknown) =>
 const isSeconds = (value: unknown) =>
   Number.isInteger(value) && Number(value) >= 0 && Number(value) <= 31_536_000;
 
+// Linear, and no laxer than the host's own: it refuses a whole client for one bad contact.
+const ADDRESS = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*$/;
+
 const text = must(isText, 'a text of up to 500 characters');
 const texts = must(isTexts, 'a list of up to twenty texts');
 const flag = must((value) => typeof value === 'boolean', 'true or false');
 const oneOf = (known: readonly string[]) =>
   must((value) => known.includes(value as string), `one of ${known.join(', ')}`);
 const alg = oneOf(signingAlgs);
+const clientAlg = oneOf(clientSigningAlgs);
 const https = must((value) => isPlainUrl(value, false), 'an https address');
 /** Addresses this server calls: http only on loopback, for development. */
 const callable = must((value) => isPlainUrl(value, true), 'an https address');
 
 const checks: Readonly<Record<keyof ClientMetadata, Check>> = {
   jwks_uri: callable,
-  token_endpoint_auth_signing_alg: alg,
+  token_endpoint_auth_signing_alg: clientAlg,
   tls_client_auth_subject_dn: text,
   tls_client_auth_san_dns: text,
   tls_client_auth_san_uri: text,
   tls_client_auth_san_ip: text,
   tls_client_auth_san_email: text,
   tls_client_certificate_bound_access_tokens: flag,
-  request_object_signing_alg: alg,
+  request_object_signing_alg: clientAlg,
   require_signed_request_object: flag,
   authorization_signed_response_alg: alg,
   introspection_signed_response_alg: alg,
@@ -83,13 +90,19 @@ const checks: Readonly<Record<keyof ClientMetadata, Check>> = {
   backchannel_logout_session_required: flag,
   backchannel_token_delivery_mode: oneOf(['poll', 'ping']),
   backchannel_client_notification_endpoint: callable,
-  backchannel_authentication_request_signing_alg: alg,
+  backchannel_authentication_request_signing_alg: clientAlg,
   authorization_details_types: texts,
   default_max_age: must(isSeconds, 'a number of seconds up to a year'),
   require_auth_time: flag,
-  default_acr_values: texts,
+  default_acr_values: must(
+    (value) => isTexts(value) && (value as string[]).every((acr) => isAcr(acr)),
+    `a list of ${ACR_VALUES.join(', ')}`,
+  ),
   initiate_login_uri: https,
-  contacts: texts,
+  contacts: must(
+    (value) => isTexts(value) && (value as string[]).every((one) => ADDRESS.test(one)),
+    'a list of e-mail addresses',
+  ),
   software_id: text,
   software_version: text,
 };
@@ -113,7 +126,13 @@ export function jwksFault(jwks: unknown): string | undefined {
     return 'jwks must be a set of public keys: {"keys": [...]}';
   }
   const secret = keys.some((key: object) => ['d', 'k', 'p', 'q'].some((part) => part in key));
-  return secret ? 'jwks must hold public keys only; take these out of use' : undefined;
+  if (secret) return 'jwks must hold public keys only; take these out of use';
+  return keys.some(isShortRsaKey) ? 'An RSA key in jwks is shorter than 2048 bits' : undefined;
+}
+
+/** What no signature is checked with (RFC 7518 section 3.3, FAPI 2.0 section 5.4.1). */
+function isShortRsaKey({ kty, n }: { kty?: unknown; n?: unknown }): boolean {
+  return kty === 'RSA' && Buffer.from(String(n), 'base64url').length < 256;
 }
 
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);

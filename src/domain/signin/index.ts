@@ -10,6 +10,14 @@
 import { nextStep as decide, type Factor, type Situation, type Step } from './next-step.js';
 
 export {
+  ACR_ONE_FACTOR,
+  ACR_PHISHING_RESISTANT,
+  ACR_TWO_FACTORS,
+  ACR_VALUES,
+  type Acr,
+  isAcr,
+} from '../../kernel/acr.js';
+export {
   type AttemptState,
   type Attempts,
   createAttempts,
@@ -18,13 +26,7 @@ export {
   type WrongCodeCount,
 } from './attempts.js';
 export {
-  ACR_ONE_FACTOR,
-  ACR_PHISHING_RESISTANT,
-  ACR_TWO_FACTORS,
-  ACR_VALUES,
-  type Acr,
   type Factor,
-  isAcr,
   type Proof,
   type Situation,
   type Step,

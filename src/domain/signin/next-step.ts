@@ -3,25 +3,19 @@
  * rule about factors can be read, and tested, in one place.
  */
 
+import {
+  ACR_ONE_FACTOR,
+  ACR_PHISHING_RESISTANT,
+  ACR_TWO_FACTORS,
+  ACR_VALUES,
+  type Acr,
+} from '../../kernel/acr.js';
+
 /** What can be proven on the way in. */
 export type Factor = 'password' | 'email-code' | 'totp' | 'recovery-code' | 'passkey';
 
 /** A factor, and the second in which it was proven. */
 export type Proof = { readonly factor: Factor; readonly at: number };
-
-export const ACR_ONE_FACTOR = 'urn:latchkey:acr:1';
-export const ACR_TWO_FACTORS = 'urn:latchkey:acr:2';
-export const ACR_PHISHING_RESISTANT = 'urn:latchkey:acr:phr';
-
-/** How a log-in may have been, from weak to strong (RFC 9470 section 3). */
-export const ACR_VALUES = [ACR_ONE_FACTOR, ACR_TWO_FACTORS, ACR_PHISHING_RESISTANT] as const;
-
-export type Acr = (typeof ACR_VALUES)[number];
-
-/** Whether a requested value is one that can be had here at all. */
-export function isAcr(value: string): value is Acr {
-  return ACR_VALUES.some((acr) => acr === value);
-}
 
 /** Whether a log-in of class `reached` is good enough for `required`. */
 export function satisfies(reached: Acr, required: Acr): boolean {

@@ -89,9 +89,8 @@ export async function composeServer(
     outgoing,
     keyring: core.keyring,
     pages,
-    storeRequest: createStoreRequest(
-      createAskForApproval({ transact: core.transact, clock }),
-      (ctx) => originOf(ctx as AppContext),
+    storeRequest: createStoreRequest(createAskForApproval(core), (ctx) =>
+      originOf(ctx as AppContext),
     ),
     devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
     devices: {

@@ -2,7 +2,7 @@
  * Client-initiated backchannel authentication (OpenID Connect CIBA Core 1.0) where the protocol
  * host leaves something to decide: who is meant, what may be asked, and how requests are stored.
  */
-import Provider, { type Configuration, errors } from 'oidc-provider';
+import Provider, { type Configuration, errors, type KoaContextWithOIDC } from 'oidc-provider';
 import {
   type ArtifactKey,
   type Grants,
@@ -108,6 +108,22 @@ export function findAnybody(
     nobodies.set(ctx, id);
     return { accountId: id, claims: async () => ({ sub: id }) };
   };
+}
+
+/** A replayed request would ring at the shopper's again: each counts once (CIBA 7.1.1). */
+export async function refuseUsedRequests(
+  ctx: KoaContextWithOIDC,
+  claims: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  if (ctx.oidc.route !== 'backchannel_authentication') return;
+  const { iat, nbf, jti, exp, iss } = claims;
+  if (typeof iat !== 'number' || typeof nbf !== 'number' || typeof jti !== 'string') {
+    throw new errors.InvalidRequestObject('the request object must have iat, nbf and jti');
+  }
+  const { ReplayDetection } = ctx.oidc.provider;
+  if (!(await ReplayDetection.unique(String(iss), jti, Number(exp)))) {
+    throw new errors.InvalidRequestObject('the request object was used before');
+  }
 }
 
 /** What the host saves of a request, or of the grant that an answer to it makes. */

@@ -16,7 +16,7 @@ import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { clientSigningAlgs, DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
-import { ciba, findAnybody, type StoreRequest } from './backchannel.js';
+import { ciba, findAnybody, refuseUsedRequests, type StoreRequest } from './backchannel.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { refuseLooseAssertions, refuseLooseRequests } from './client-jwts.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
@@ -167,7 +167,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       jwtUserinfo: { enabled: true },
       mTLS: mutualTlsFeature(parts.mutualTls, parts.clock),
       pushedAuthorizationRequests: { enabled: true },
-      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseLooseRequests },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseRequests },
       resourceIndicators: {
         enabled: true,
         defaultResource,
@@ -242,4 +242,10 @@ async function describeLogin(
     ...(acr ? { acr } : {}),
     ...(amr ? { amr } : {}),
   };
+}
+
+/** What clients sign: authorization requests, and requests for an approval, which count once. */
+async function refuseRequests(...given: Parameters<typeof refuseLooseRequests>): Promise<void> {
+  refuseLooseRequests(...given);
+  await refuseUsedRequests(given[0], given[1]);
 }

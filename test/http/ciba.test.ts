@@ -1,12 +1,16 @@
 /** A telephone desk asks, a shopper approves on another device (OpenID Connect CIBA). */
-import { writeFile } from 'node:fs/promises';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { randomUUID } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import type { IncomingHttpHeaders } from 'node:http';
+import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Owner, ownerAt } from '../support/account.js';
+import { type Certificate, createAuthority, SERVER_AUTH } from '../support/certificates.js';
 import {
   answerAt,
   answerOldest,
@@ -21,23 +25,35 @@ import {
   waitingPages,
 } from '../support/ciba.js';
 import { age, basic, command, ORDERS, post, register, rowOf } from '../support/protocol.js';
+import { lettersTo } from '../support/recovery.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { clientFor, demoClient, hiddenField, introspect } from '../support/shopper.js';
 import { browserAt, openPeople, type People, type Person } from '../support/sign-in.js';
+import { jwtBy, newSigner, seconds, signing } from '../support/signers.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 90_000 });
 
 const TWO = 'urn:latchkey:acr:2';
 let server: TestServer;
 let people: People;
+let site: Certificate;
 let nets = 0;
 
 beforeAll(async () => {
+  const web = await createAuthority('CN=Web');
+  site = await web.issue({
+    name: 'CN=localhost',
+    alternatives: [{ type: 'dns', value: 'localhost' }],
+    purposes: [SERVER_AUTH],
+  });
+  const trusted = join(await mkdtemp(join(tmpdir(), 'latchkey-ciba-')), 'web.pem');
+  await writeFile(trusted, web.cert);
   server = await startServer({
     env: {
       LATCHKEY_TRUSTED_PROXIES: '127.0.0.1',
       LATCHKEY_BOT_CHALLENGE: 'off',
       LATCHKEY_OUTBOUND_ALLOW: 'localhost',
+      NODE_EXTRA_CA_CERTS: trusted,
     },
   });
   people = await openPeople(server);
@@ -230,7 +246,7 @@ describe('a shopper', () => {
     await asked(server, owner.person.email, { binding_message: 'call 0800-EVIL now' });
     const soon = { timeout: 10_000, interval: 100 };
     const letter = await vi.waitFor(async () => {
-      const [first] = await lettersFor(server, owner.person.email);
+      const [first] = await lettersTo(server, owner.person.email);
       if (!first) throw new Error('no letter yet');
       return first;
     }, soon);
@@ -401,7 +417,7 @@ describe('a desk that wants to be told', () => {
 
   async function openDesk(id: string, answers: number[]) {
     const heard: Heard[] = [];
-    const http = createServer((req, res) => {
+    const http = createServer({ cert: site.cert, key: site.key }, (req, res) => {
       const chunks: Buffer[] = [];
       req.on('data', (chunk: Buffer) => chunks.push(chunk));
       req.on('end', () => {
@@ -415,7 +431,7 @@ describe('a desk that wants to be told', () => {
     const file = join(server.dataDir, `${id}.json`);
     const metadata = {
       backchannel_token_delivery_mode: 'ping',
-      backchannel_client_notification_endpoint: `http://localhost:${port}/ciba`,
+      backchannel_client_notification_endpoint: `https://localhost:${port}/ciba`,
     };
     await writeFile(file, JSON.stringify(metadata));
     const client = await register(server, id, [
@@ -494,6 +510,57 @@ describe('a desk that wants to be told', () => {
     } finally {
       await desk.close();
     }
+  });
+});
+
+describe('a desk that signs its requests', () => {
+  test('asks with a signed request, once, and in no other way', async () => {
+    const owner = await someone();
+    const signer = await newSigner();
+    const client = await register(server, 'signing-desk', [
+      ...['--auth', 'client_secret_basic', '--first-party', '--grant-type', CIBA],
+      ...['--scope', 'openid'],
+      ...signing({
+        signer,
+        metadata: { backchannel_authentication_request_signing_alg: 'ES256' },
+      }),
+    ]);
+    const authorization = basic(client);
+    const send = (fields: Record<string, string>) =>
+      post(server, ENDPOINT, fields, { authorization });
+    const sound = {
+      iss: 'signing-desk',
+      aud: server.issuer,
+      iat: seconds(),
+      nbf: seconds(),
+      exp: seconds(60),
+      scope: 'openid',
+      login_hint: owner.person.email,
+      binding_message: 'Signed',
+    };
+    const request = await jwtBy(signer, { ...sound, jti: randomUUID() });
+    const taken = await send({ request });
+    expect([taken.status, taken.json.error]).toEqual([200, undefined]);
+    expect((await owner.open('/account/approvals')).body).toContain('Signed');
+
+    const refused = async (fields: Record<string, string>) => {
+      const { status, json } = await send(fields);
+      return [status, json.error];
+    };
+    // The host calls what is wrong with it `invalid_request` (CIBA 13).
+    expect(await refused({ request })).toEqual([400, 'invalid_request']);
+    expect(await refused({ request: await jwtBy(signer, sound) })).toEqual([
+      400,
+      'invalid_request',
+    ]);
+    expect(await refused({ scope: 'openid', login_hint: owner.person.email })).toEqual([
+      400,
+      'invalid_request',
+    ]);
+    const stranger = await newSigner();
+    const forged = await jwtBy(stranger, { ...sound, jti: randomUUID() });
+    expect(await refused({ request: forged })).toEqual([400, 'invalid_request']);
+    expect(waitingPages(await owner.open('/account/approvals')).length).toBe(1);
   });
 });
 

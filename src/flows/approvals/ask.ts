@@ -20,6 +20,8 @@ export const APPROVALS_PER_HOUR = 10;
 /** Of one client, in an hour: a stolen secret writes to so many people and no more. */
 export const APPROVALS_OF_CLIENT_PER_HOUR = 600;
 const HOUR = 3600;
+/** Seconds: after these, whatever waits now is over. */
+const LONGEST_REQUEST = 600;
 
 export type ApprovalAsked =
   | { readonly kind: 'asked' }
@@ -39,51 +41,55 @@ export type AskForApproval = (request: {
   readonly origin: Origin;
 }) => Promise<ApprovalAsked>;
 
+type Asked = Parameters<AskForApproval>[0];
+
 export function createAskForApproval({
+  domain,
   transact,
   clock,
-}: Pick<FlowParts, 'transact'> & { readonly clock: Clock }): AskForApproval {
-  return ({ key, payload, ttlSeconds, subjectId, known, client, origin }) =>
-    transact(async ({ risk, grants, audit, mail }) => {
-      // Both counters hold up whoever comes at the same moment, so what is read next is true.
-      const ofClient = await risk.countUse('approval-client', client.id, HOUR);
-      const ofPerson = await risk.countUse('approval-request', subjectId, HOUR);
-      const open = await grants.countOpenApprovals(subjectId);
-      const stopped = await grants.mayNotAsk(subjectId, client.id);
+}: FlowParts & { readonly clock: Clock }): AskForApproval {
+  /** Counted before anything is looked up, and each in a statement of its own: nobody waits. */
+  async function count({ client, subjectId }: Asked): Promise<string | undefined> {
+    const ofClient = await domain.risk.countUse('approval-client', client.id, HOUR);
+    const ofPerson = await domain.risk.countUse('approval-request', subjectId, HOUR);
+    if (ofClient > APPROVALS_OF_CLIENT_PER_HOUR) return 'limit_of_client';
+    return ofPerson > APPROVALS_PER_HOUR ? 'limit' : undefined;
+  }
 
-      const refuse = stopped
-        ? 'stopped'
-        : ofClient > APPROVALS_OF_CLIENT_PER_HOUR
-          ? 'limit_of_client'
-          : ofPerson > APPROVALS_PER_HOUR
-            ? 'limit'
-            : open >= OPEN_APPROVALS
-              ? 'too_many_open'
-              : undefined;
-      const reason = refuse ?? (known ? undefined : 'nobody');
-      await audit.record({
-        event: 'ciba_requested',
-        result: reason === undefined ? 'success' : 'failure',
-        actor: { kind: 'client', id: client.id },
-        ...(known ? { subjectId } : {}),
-        clientId: client.id,
-        origin,
-        details: reason ? { reason } : { scopes: String(payload.scope ?? '') },
-      });
-      if (refuse === 'stopped') return { kind: 'stopped' };
-      // How long it takes at most until the oldest of those that wait is over, or the hour is.
-      if (refuse) {
-        return { kind: 'limited', retryAfterSeconds: refuse === 'too_many_open' ? 600 : HOUR };
+  return async (asked) => {
+    const { key, payload, ttlSeconds, subjectId, known, client, origin } = asked;
+    const limit = await count(asked);
+    return transact(async ({ grants, audit, mail }): Promise<ApprovalAsked> => {
+      const record = (reason: string | undefined) =>
+        audit.record({
+          event: 'ciba_requested',
+          result: reason === undefined ? 'success' : 'failure',
+          actor: { kind: 'client', id: client.id },
+          ...(known ? { subjectId } : {}),
+          clientId: client.id,
+          origin,
+          details: reason ? { reason } : { scopes: String(payload.scope ?? '') },
+        });
+      if (await grants.mayNotAsk(subjectId, client.id)) {
+        await record('stopped');
+        return { kind: 'stopped' };
       }
+      if (limit) {
+        await record(limit);
+        return { kind: 'limited', retryAfterSeconds: HOUR };
+      }
+      // Whoever asks the same person at this moment waits here, so that the count is true.
+      await grants.holdApprovals(subjectId);
+      if ((await grants.countOpenApprovals(subjectId)) >= OPEN_APPROVALS) {
+        await record('too_many_open');
+        return { kind: 'limited', retryAfterSeconds: LONGEST_REQUEST };
+      }
+      await record(known ? undefined : 'nobody');
 
       // Nobody's belongs to no account, else it would count as one that was taken back.
-      const { accountId, ...ownerless } = payload;
-      await grants.save(
-        'BackchannelAuthenticationRequest',
-        key,
-        known ? payload : ownerless,
-        ttlSeconds,
-      );
+      const { accountId: _nobody, ...ownerless } = payload;
+      const kind = 'BackchannelAuthenticationRequest';
+      await grants.save(kind, key, known ? payload : ownerless, ttlSeconds);
       const ping = pingOf(key, payload);
       await grants.noteApproval({ key, subjectId, clientId: client.id, ttlSeconds, ping });
       // Nobody's is dropped when it is to be sent. What the client wrote is not in it: somebody
@@ -97,6 +103,7 @@ export function createAskForApproval({
       });
       return { kind: 'asked' };
     });
+  };
 }
 
 /** How a client of the mode ping is told of the answer (CIBA 10.2); others ask by themselves. */

@@ -51,6 +51,9 @@ export function createApprovals({ db, keyring }: { db: Db; keyring: Keyring }) {
       return store.insert({ ...what, idHash, sealedPing });
     },
 
+    /** Others who would ask the same person wait until this transaction ends. */
+    holdApprovals: (subjectId: string): Promise<void> => store.hold(subjectId),
+
     /** How many requests wait for the same person's answer, whoever made them. */
     countOpenApprovals: (subjectId: string): Promise<number> => store.countOpen(subjectId),
 

@@ -35,6 +35,11 @@ export function approvalsStore(db: Db) {
                 now() + make_interval(secs => ${request.ttlSeconds}), ${request.sealedPing})`;
     },
 
+    async hold(subjectId: string): Promise<void> {
+      await db.$executeRaw`
+        SELECT pg_advisory_xact_lock(hashtextextended(${`approval ${subjectId}`}, 0))`;
+    },
+
     async countOpen(subjectId: string): Promise<number> {
       const [row] = await db.$queryRaw<{ open: number }[]>`
         SELECT count(*)::int AS open FROM approval_requests

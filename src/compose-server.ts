@@ -7,6 +7,8 @@ import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
 import { createUndoEmailChange } from './flows/account/undo-email-change.js';
 import { createIsCallingOrigin } from './flows/account/web-origins.js';
+import { createStoreApprovalAnswer } from './flows/approvals/answer.js';
+import { createAskForApproval } from './flows/approvals/ask.js';
 import { createManageRegistration } from './flows/client-registration/manage.js';
 import { createRegisterItself } from './flows/client-registration/register.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
@@ -28,6 +30,8 @@ import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
+import { createManageApprovals } from './oidc/approvals.js';
+import { createDeliverPing, createStoreRequest } from './oidc/backchannel.js';
 import { createClientCheck } from './oidc/client-check.js';
 import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
@@ -92,6 +96,9 @@ export async function composeServer(
     keyring: core.keyring,
     registrationEndpoint,
     pages,
+    storeRequest: createStoreRequest(createAskForApproval(core), (ctx) =>
+      originOf(ctx as AppContext),
+    ),
     devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
     devices: {
       tries: config.rateLimits ? domain.risk : undefined,
@@ -146,7 +153,12 @@ export async function composeServer(
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const deliverLogout = createDeliverLogout(host);
-  const post = composePost(config, core, { log, metrics, deliverLogout });
+  const post = composePost(config, core, {
+    log,
+    metrics,
+    deliverLogout,
+    deliverPing: createDeliverPing(host),
+  });
   // One way of doing each of these, on the pages and through the API.
   const ownAccount = composeOwnAccount(config, core, {
     letters: limits.letterRequests,
@@ -155,6 +167,7 @@ export async function composeServer(
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,
+      domain.grants.purgeApprovals,
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
@@ -241,6 +254,13 @@ export async function composeServer(
       tokens,
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
+      manageApprovals: createManageApprovals({
+        host,
+        directory,
+        grants: domain.grants,
+        store: createStoreApprovalAnswer(core),
+        clock,
+      }),
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
       ...ownAccount,
     },

@@ -22,7 +22,7 @@ import {
   type PasswordHasher,
   type PasswordStrength,
 } from './domain/credentials/index.js';
-import { createGrants } from './domain/grants/index.js';
+import { createApprovals, createGrants } from './domain/grants/index.js';
 import {
   createEmailChanges,
   createEmailRequests,
@@ -136,7 +136,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
     clientRegistrations: createClientRegistrations({ db }),
     access: createAccess({ db }),
     claims: createClaimMappings({ db }),
-    grants: createGrants({ db, keyring }),
+    grants: { ...createGrants({ db, keyring }), ...createApprovals({ db, keyring }) },
     keys: createKeys({ db, clock, keyring }),
     audit: createAudit({ db, clock }),
     mail: createMail({ db, keyring }),

@@ -14,7 +14,7 @@ import type {
   RecoveryCodes,
   Totp,
 } from '../domain/credentials/index.js';
-import type { Grants } from '../domain/grants/index.js';
+import type { Approvals, Grants } from '../domain/grants/index.js';
 import type { EmailChanges, EmailRequests, Identity } from '../domain/identity/index.js';
 import type { Keys } from '../domain/keys/index.js';
 import type { Mail } from '../domain/mail/index.js';
@@ -39,7 +39,7 @@ export type Domain = {
   readonly clientRegistrations: ClientRegistrations;
   readonly access: Access;
   readonly claims: ClaimMappings;
-  readonly grants: Grants;
+  readonly grants: Grants & Approvals;
   readonly keys: Keys;
   readonly audit: Audit;
   readonly mail: Mail;

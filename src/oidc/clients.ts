@@ -20,6 +20,8 @@ import { TOKEN_EXCHANGE } from './token-exchange-request.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
 
+export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba';
+
 // The host insists on a secret for clients that have one. It is never compared (see `teach`),
 // and if it ever were, nobody could know it.
 const NO_SECRET = randomBytes(48).toString('base64url');
@@ -29,6 +31,7 @@ const GRANTS_OF_HOST = new Set([
   'refresh_token',
   'client_credentials',
   DEVICE_CODE_GRANT,
+  CIBA_GRANT,
   TOKEN_EXCHANGE,
 ]);
 
@@ -50,6 +53,7 @@ export function hostMetadata(client: Client): ClientMetadata {
     ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+    ...(client.grantTypes.includes(CIBA_GRANT) ? { backchannel_token_delivery_mode: 'poll' } : {}),
     ...metadata,
     // To the host this says no more than "put `sid` into tokens". A client that does not insist is
     // told all the same which session has ended, so that it need not end all that somebody has.

@@ -6,12 +6,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from 'oidc-provider';
 import type { Acr } from '../domain/signin/index.js';
 import { AppError } from '../kernel/errors.js';
-import { askedFor } from './asked-for.js';
+import { askedFor, demandOf } from './asked-for.js';
 import type { Directory } from './directory.js';
 import type { Host } from './host.js';
 import { describeClient, type InteractionClient } from './interaction-client.js';
 import type { AllowedConsent } from './policy.js';
-import { assuranceOf } from './step-up.js';
 
 export type { InteractionClient } from './interaction-client.js';
 
@@ -79,18 +78,6 @@ export type Interactions = {
 };
 
 export function createInteractions(host: Host, directory: Directory): Interactions {
-  /** What the stored request asks of the log-in; the same rule as the host's own policy. */
-  const demandOf = async (params: Record<string, unknown>) => {
-    const indicators = [params.resource ?? []].flat().map(String);
-    const servers = await Promise.all(indicators.map((one) => directory.findResourceServer(one)));
-    return assuranceOf({
-      acrValues: params.acr_values,
-      claims: params.claims,
-      scopes: new Set(String(params.scope ?? '').split(' ')),
-      servers: servers.filter((server) => server !== undefined),
-    });
-  };
-
   const findClient = async (id: string): Promise<InteractionClient | undefined> => {
     const found = await host.current().Client.find(id);
     return found && describeClient(found);
@@ -120,7 +107,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       if (prompt.name === 'login') {
         const hint = params.login_hint;
         const loginHint = typeof hint === 'string' ? hint.slice(0, 254) : undefined;
-        const { acr: requiredAcr } = await demandOf(params);
+        const { acr: requiredAcr } = await demandOf(directory, params);
         return { ...common, question: { kind: 'login', loginHint, requiredAcr } };
       }
       const missing = prompt.details as {

@@ -88,6 +88,11 @@ export const auditEvents = {
   device_authorized: 'An account owner let a device in that showed a code.',
   device_denied:
     'A device that showed a code was not let in; `details.reason` says whether somebody refused it.',
+  ciba_requested:
+    'A client asked for the approval of an account owner; `details.reason` says why nobody was asked.',
+  ciba_approved: 'An account owner approved what a client had asked for from elsewhere.',
+  ciba_refused:
+    'An account owner refused it; with `details.stopped` the client may not ask them for a day.',
   code_reuse:
     'A used authorization code, or code of a device, came back; everything it led to ended.',
   refresh_reuse:

@@ -89,7 +89,8 @@ const checks: Readonly<Record<keyof ClientMetadata, Check>> = {
   backchannel_logout_uri: callable,
   backchannel_logout_session_required: flag,
   backchannel_token_delivery_mode: oneOf(['poll', 'ping']),
-  backchannel_client_notification_endpoint: callable,
+  // Bearer values are sent there (CIBA 4), so not even on loopback over http.
+  backchannel_client_notification_endpoint: https,
   backchannel_authentication_request_signing_alg: clientAlg,
   authorization_details_types: texts,
   default_max_age: must(isSeconds, 'a number of seconds up to a year'),

@@ -57,7 +57,9 @@ export type LimitedUse =
   | 'code-letter'
   | 'code-letter-a-day'
   | 'client-change'
-  | 'letter-caused';
+  | 'letter-caused'
+  | 'approval-request'
+  | 'approval-client';
 
 export type Risk = ReturnType<typeof createRisk>;
 

@@ -2,6 +2,7 @@
 import type Router from '@koa/router';
 import type { ReadActivity } from '../../flows/account/activity.js';
 import type { ManageApplications } from '../../flows/account/applications.js';
+import type { ManageApprovals } from '../../flows/account/approvals.js';
 import type { ChangeEmail } from '../../flows/account/change-email.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
 import type { ManagePasskeys } from '../../flows/account/passkeys.js';
@@ -13,6 +14,7 @@ import type { RequestState } from '../context.js';
 import type { InProcessFetch } from '../in-process.js';
 import { accountOverviewPage } from '../views.js';
 import { activityPages } from './activity.js';
+import { approvalPages } from './approvals.js';
 import { authenticatorPages } from './authenticators.js';
 import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
@@ -34,6 +36,7 @@ export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
     readonly manageSessions: ManageSessions;
     readonly signOutEverywhere: SignOutEverywhere;
     readonly manageApplications: ManageApplications;
+    readonly manageApprovals: ManageApprovals;
     readonly secondFactor: ManageSecondFactor;
     readonly managePasskeys: ManagePasskeys;
   };
@@ -49,7 +52,12 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
 
   desk.page('', { fresh: false }, async (call) => {
     const overview = await parts.lookOver(call.owner);
-    call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
+    const waiting = await parts.manageApprovals.list(call.owner);
+    call.ctx.body = accountOverviewPage({
+      ...call.frame('overview'),
+      ...overview,
+      approvals: waiting.length,
+    });
   });
   emailPages(desk, parts.changeEmail);
   passwordPages(desk, parts);
@@ -59,6 +67,7 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
   everywherePages(desk, parts.signOutEverywhere);
   sessionPages(desk, parts.manageSessions);
   applicationPages(desk, parts.manageApplications);
+  approvalPages(desk, parts.manageApprovals);
   activityPages(desk, parts.readActivity);
   profilePages(desk, parts);
   closingPages(desk, parts);

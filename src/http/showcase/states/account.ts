@@ -46,6 +46,15 @@ export async function accountStates(draw: Draw): Promise<States> {
       recoveryCodesLeft: 8,
       devices: 3,
     }),
+    'account-overview-waiting': overviewPage({
+      ...mara,
+      section: 'overview',
+      passwordChangedAt: password.changedAt,
+      secondFactorSince: undefined,
+      recoveryCodesLeft: 0,
+      devices: 1,
+      approvals: 2,
+    }),
     'account-overview-new': overviewPage({
       section: 'overview',
       person: { name: undefined, email: 'a.rather.long.address.of.somebody@mail.fernhill.example' },

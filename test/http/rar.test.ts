@@ -42,6 +42,7 @@ import {
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const CALLBACK = 'http://localhost:4000/callback';
+const BANK_CALLBACK = 'https://bank-till.example/callback';
 const JWT_API = 'https://api.demo-shop.example/ledger';
 const PAYS = { authorization_details_types: ['payment_initiation'] };
 
@@ -86,7 +87,9 @@ beforeAll(async () => {
     ...signing({ metadata: PAYS }),
   ]);
   await operator.register('bank-till', [
-    ...[...own, ...reads, '--auth', 'private_key_jwt', '--profile', 'fapi2'],
+    ...['--profile', 'fapi2', '--auth', 'private_key_jwt', '--require-par', '--dpop'],
+    ...['--first-party', '--redirect-uri', BANK_CALLBACK, '--scope', 'openid'],
+    ...['--allow', `${ORDERS}=orders:read`],
     ...signing({ signer, metadata: PAYS }),
   ]);
 });
@@ -482,7 +485,7 @@ describe('the other ways to ask', () => {
     const url = await oidc.buildAuthorizationUrlWithPAR(
       config,
       {
-        redirect_uri: CALLBACK,
+        redirect_uri: BANK_CALLBACK,
         scope: 'openid orders:read',
         resource: ORDERS,
         code_challenge: PROOF.challenge,

@@ -44,6 +44,7 @@ export const auditEvents = {
   account_closed: 'An account owner closed the account; all that it had ended, and its key went.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
+  signed_out_everywhere: 'An account owner ended every session, grant and known device.',
   sessions_ended: 'An account owner signed other browsers out.',
   application_removed: 'An account owner took back what a client had.',
   password_reset_requested:

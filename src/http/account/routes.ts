@@ -7,6 +7,7 @@ import type { ManageDevices } from '../../flows/account/devices.js';
 import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
 import type { ManageSessions } from '../../flows/account/sessions.js';
+import type { SignOutEverywhere } from '../../flows/account/sign-out-everywhere.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { RequestState } from '../context.js';
 import type { InProcessFetch } from '../in-process.js';
@@ -21,7 +22,7 @@ import { emailPages } from './email.js';
 import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
 import { closingPages, type ProfileParts, profilePages } from './profile.js';
-import { applicationPages, sessionPages } from './sessions.js';
+import { applicationPages, everywherePages, sessionPages } from './sessions.js';
 
 export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
   PasswordParts &
@@ -31,6 +32,7 @@ export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
     readonly changeEmail: ChangeEmail;
     readonly manageDevices: ManageDevices;
     readonly manageSessions: ManageSessions;
+    readonly signOutEverywhere: SignOutEverywhere;
     readonly manageApplications: ManageApplications;
     readonly secondFactor: ManageSecondFactor;
     readonly managePasskeys: ManagePasskeys;
@@ -54,6 +56,7 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
   authenticatorPages(desk, { ...parts, host: new URL(issuer).host });
   passkeyPages(desk, parts.managePasskeys);
   devicePages(desk, parts.manageDevices);
+  everywherePages(desk, parts.signOutEverywhere);
   sessionPages(desk, parts.manageSessions);
   applicationPages(desk, parts.manageApplications);
   activityPages(desk, parts.readActivity);

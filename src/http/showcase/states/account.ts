@@ -32,6 +32,8 @@ export async function accountStates(draw: Draw): Promise<States> {
   const devicesPage = draw(views.accountDevicesPage);
   const deviceQuestionPage = draw(views.accountDeviceQuestionPage);
   const sessionsPage = draw(views.accountSessionsPage);
+  const everywherePage = draw(views.accountEverywherePage);
+  const signedOutPage = draw(views.accountSignedOutPage);
   const applicationsPage = draw(views.accountApplicationsPage);
   const applicationQuestionPage = draw(views.accountApplicationQuestionPage);
   const asidePage = draw(views.accountAsidePage);
@@ -188,6 +190,12 @@ export async function accountStates(draw: Draw): Promise<States> {
         { ...session, id: 'b', device: 'Safari on iPhone', here: false, applications: [] },
       ],
     }),
+    'account-everywhere': everywherePage({
+      ...mara,
+      section: 'sessions',
+      action: '/account/sessions/everywhere',
+    }),
+    'account-signed-out': signedOutPage({}),
     'account-applications': applicationsPage({
       ...mara,
       section: 'applications',

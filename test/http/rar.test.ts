@@ -269,9 +269,13 @@ describe('an approval', () => {
     const browser = openBrowser(server);
     const { page } = await toPage(asking(costing('77.00')), browser);
     const sent = await press(browser, page);
-    const replies = await Promise.all(
-      Array.from({ length: 6 }, () => browser.get(sent.location ?? '')),
-    );
+    // All of them find the interaction before one of them can remove it.
+    await database.query('BEGIN');
+    await database.query(`SELECT 1 FROM artifacts WHERE kind = 'Interaction' FOR UPDATE`);
+    const racing = Promise.all(Array.from({ length: 6 }, () => browser.get(sent.location ?? '')));
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await database.query('COMMIT');
+    const replies = await racing;
     const codes = replies.filter((reply) => reply.location && toldTo(reply).code);
     expect(codes).toHaveLength(1);
   });

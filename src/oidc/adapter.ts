@@ -114,6 +114,14 @@ function withDevice(payload: AdapterPayload): AdapterPayload {
   return { ...payload, device: describeUserAgent(agent), seenAt } as AdapterPayload;
 }
 
+function asStored(kind: ArtifactKind, given: AdapterPayload): AdapterPayload {
+  if (kind === 'Session') return withDevice(given);
+  if (kind !== 'RefreshToken') return given;
+  // The host copies them here. A payment was approved for one token and is not renewed with it.
+  const { rar: _payment, ...payload } = given;
+  return payload;
+}
+
 /** What is stored by a flow, because more belongs to it than a row. */
 export type Stores = {
   readonly device: AnswerDevice;
@@ -152,7 +160,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants, stores: Stores): Adapter
 
     async upsert(id, given, expiresIn) {
       forget();
-      const payload = kind === 'Session' ? withDevice(given) : given;
+      const payload = asStored(kind, given);
       const ctx = Provider.ctx;
       const from = kind === 'Session' && ctx ? renewals.get(ctx) : undefined;
       if (ctx && from !== undefined) {

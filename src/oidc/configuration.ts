@@ -35,6 +35,7 @@ import {
 import { hostFetch, type Outgoing } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import { type PairwiseSubject, sectorOf } from './pairwise.js';
+import { paymentRequests } from './payments.js';
 import {
   createInteractionPolicy,
   finishRequestChecks,
@@ -181,6 +182,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
           resourceServerInfo(directory, ctx, indicator, client),
       },
       revocation: { enabled: true, allowedPolicy: mayRevoke },
+      richAuthorizationRequests: paymentRequests(parts.grants),
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: pages.signOut,

@@ -6,10 +6,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from 'oidc-provider';
 import type { Acr } from '../domain/signin/index.js';
 import { AppError } from '../kernel/errors.js';
+import type { PaymentDetail } from '../kernel/payment.js';
 import { askedFor, demandOf } from './asked-for.js';
+import { factsOf } from './clients.js';
 import type { Directory } from './directory.js';
 import type { Host } from './host.js';
 import { describeClient, type InteractionClient } from './interaction-client.js';
+import { paymentIn } from './payments.js';
 import type { AllowedConsent } from './policy.js';
 
 export type { InteractionClient } from './interaction-client.js';
@@ -40,6 +43,8 @@ export type Interaction = {
           readonly name: string;
           readonly scopes: readonly { readonly name: string; readonly description: string }[];
         }[];
+        /** To be approved here and now, whatever was allowed before. */
+        readonly payment: PaymentDetail | undefined;
       };
 };
 
@@ -115,15 +120,20 @@ export function createInteractions(host: Host, directory: Directory): Interactio
         missingOIDCClaims?: string[];
         missingResourceScopes?: Record<string, string[]>;
       };
-      const { identity, resources } = await askedFor(directory, found, params);
+      const payment = paymentIn(params);
+      // The shop's own clients have the rest by policy: nobody is asked about it.
+      const only = payment !== undefined && factsOf(found).client.firstParty;
+      const asked = only
+        ? { identity: [], resources: [] }
+        : await askedFor(directory, found, params);
       return {
         ...common,
         question: {
           kind: 'consent',
           accountId: String(session?.accountId),
-          identity,
+          ...asked,
           claims: missing.missingOIDCClaims ?? [],
-          resources,
+          payment,
         },
       };
     },
@@ -154,6 +164,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
                 scopes.map((scope) => scope.name),
               ]),
             ),
+            payment: question.payment,
           };
           const result = { consent: { allowed } };
           return lost(

@@ -101,10 +101,9 @@ describe('the browsers that are signed in', () => {
     const known = async () =>
       Number(
         (
-          await people.query(
-            'SELECT count(*)::int AS n FROM known_devices WHERE account_id = $1',
-            [here.person.id],
-          )
+          await people.query('SELECT count(*)::int AS n FROM known_devices WHERE account_id = $1', [
+            here.person.id,
+          ])
         )[0]?.n,
       );
     expect(await known()).toBeGreaterThan(0);

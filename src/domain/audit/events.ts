@@ -79,6 +79,8 @@ export const auditEvents = {
   passkey_suspicious: 'The count of a passkey did not rise: there may be a copy. It was refused.',
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
+  payment_approved:
+    'An account owner approved one payment; `details` has its amount, currency and order.',
   backchannel_logout_failed:
     'A client could not be told that a session with it has ended; `details.why` says why the last try failed.',
   acted_for_shopper:

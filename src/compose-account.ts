@@ -13,6 +13,7 @@ import { createManagePasskeys } from './flows/account/passkeys.js';
 import { createManageProfile } from './flows/account/profile.js';
 import { createManageSecondFactor } from './flows/account/second-factor.js';
 import { createManageSessions } from './flows/account/sessions.js';
+import { createSignOutEverywhere } from './flows/account/sign-out-everywhere.js';
 import type { LetterLimit } from './flows/letter-gate.js';
 import { otpauthQr } from './platform/qr.js';
 
@@ -45,6 +46,7 @@ export function composeOwnAccount(
     }),
     manageDevices,
     manageSessions,
+    signOutEverywhere: createSignOutEverywhere(owned),
     manageApplications,
     readActivity,
     manageProfile: createManageProfile({ ...owned, editable: config.profileFields }),

@@ -1,8 +1,10 @@
 /**
  * The parts list, what leaves the house through the queue in the database: letters, to the
- * reader's mailbox, and logout notices, to the clients of a session that has ended.
+ * reader's mailbox, and to clients, word of sessions that have ended and of requests that were
+ * answered.
  */
 import type { Core, Settled } from './compose.js';
+import { createSendPing, type DeliverPing } from './flows/approvals/ping.js';
 import { createSendLetter } from './flows/send-letter.js';
 import { createSendLogoutNotice, type DeliverLogout } from './flows/send-logout-notice.js';
 import { createLetterWriter } from './jobs/letters.js';
@@ -17,7 +19,7 @@ import type { Metrics } from './platform/metrics.js';
 export function composePost(
   config: Settled,
   { domain, transact, postgres, clock, keyring }: Core,
-  parts: { log: Logger; metrics: Metrics; deliverLogout: DeliverLogout },
+  parts: { log: Logger; metrics: Metrics; deliverLogout: DeliverLogout; deliverPing: DeliverPing },
 ) {
   const { log, metrics } = parts;
   const { issuer, smtpUrl: url, mailFrom: from } = config;
@@ -39,6 +41,8 @@ export function composePost(
       const level = seen.outcome === 'given-up' ? 'error' : 'info';
       log[level](seen, 'a client was to be told of a log-out');
     },
+    sendPing: createSendPing({ domain, deliver: parts.deliverPing }),
+    onPing: (seen) => log.info(seen, 'a client was to be told of an answer'),
   });
   const queue = startJobQueue({ url: config.databaseUrl, tasks, log });
   return {

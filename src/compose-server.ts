@@ -7,6 +7,10 @@ import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
 import { createUndoEmailChange } from './flows/account/undo-email-change.js';
 import { createIsCallingOrigin } from './flows/account/web-origins.js';
+import { createStoreApprovalAnswer } from './flows/approvals/answer.js';
+import { createAskForApproval } from './flows/approvals/ask.js';
+import { createManageRegistration } from './flows/client-registration/manage.js';
+import { createRegisterItself } from './flows/client-registration/register.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { createEnterEmailCode } from './flows/email-code/enter.js';
 import { createRequestEmailCode } from './flows/email-code/request.js';
@@ -18,6 +22,7 @@ import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
+import { REGISTRATION_PATH } from './http/client-registration/routes.js';
 import { type AppContext, originOf } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
 import { createDeviceRenderer } from './http/device-pages.js';
@@ -25,6 +30,9 @@ import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
+import { createManageApprovals } from './oidc/approvals.js';
+import { createDeliverPing, createStoreRequest } from './oidc/backchannel.js';
+import { createClientCheck } from './oidc/client-check.js';
 import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
@@ -64,6 +72,8 @@ export async function composeServer(
     onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
   });
   const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
+  const registrationEndpoint =
+    config.registration === 'token' ? config.issuer + REGISTRATION_PATH : undefined;
   const describeAccount = async (accountId: string) => {
     const person = await domain.identity.findPerson(accountId);
     return {
@@ -84,7 +94,11 @@ export async function composeServer(
     mutualTls: mutualTlsOf(config),
     outgoing,
     keyring: core.keyring,
+    registrationEndpoint,
     pages,
+    storeRequest: createStoreRequest(createAskForApproval(core), (ctx) =>
+      originOf(ctx as AppContext),
+    ),
     devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
     devices: {
       tries: config.rateLimits ? domain.risk : undefined,
@@ -126,6 +140,11 @@ export async function composeServer(
     challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
     challengeMode: config.botChallenge,
   };
+  const registering = {
+    ...owned,
+    checkByHost: createClientCheck(host, mutualTlsOf(config)),
+    uriOf: (clientId: string) => `${registrationEndpoint}/${clientId}`,
+  };
   const { minLength } = config.passwords;
   const { origin, hostname, host: name } = new URL(config.issuer);
   const relyingParty = { id: hostname, origin, name };
@@ -134,7 +153,12 @@ export async function composeServer(
   const tokens = createFormTokens(config.cookieKeys);
   const devices = createDeviceCookie(config.issuer);
   const deliverLogout = createDeliverLogout(host);
-  const post = composePost(config, core, { log, metrics, deliverLogout });
+  const post = composePost(config, core, {
+    log,
+    metrics,
+    deliverLogout,
+    deliverPing: createDeliverPing(host),
+  });
   // One way of doing each of these, on the pages and through the API.
   const ownAccount = composeOwnAccount(config, core, {
     letters: limits.letterRequests,
@@ -143,6 +167,7 @@ export async function composeServer(
   const purge = startPurge({
     purges: [
       domain.grants.purgeExpired,
+      domain.grants.purgeApprovals,
       domain.risk.purgeRisk,
       domain.attempts.deleteExpired,
       domain.credentials.purgeLinks,
@@ -229,6 +254,13 @@ export async function composeServer(
       tokens,
       devices,
       isOpen: async () => (await domain.clients.find(ACCOUNT_CLIENT))?.status === 'active',
+      manageApprovals: createManageApprovals({
+        host,
+        directory,
+        grants: domain.grants,
+        store: createStoreApprovalAnswer(core),
+        clock,
+      }),
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
       ...ownAccount,
     },
@@ -240,6 +272,13 @@ export async function composeServer(
       ...ownAccount,
     },
     admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
+    clientRegistration: registrationEndpoint
+      ? {
+          register: createRegisterItself(registering),
+          manage: createManageRegistration(registering),
+          failures: limits.clientAuthFailures,
+        }
+      : undefined,
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

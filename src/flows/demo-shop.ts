@@ -146,6 +146,18 @@ export const demoClients: readonly ClientRegistration[] = [
   },
   {
     client: {
+      id: 'demo-telephone-desk',
+      name: 'Telephone desk at Alder & Oak',
+      authMethod: 'client_secret_basic',
+      firstParty: true,
+      grantTypes: ['urn:openid:params:grant-type:ciba', 'refresh_token'],
+      identityScopes: IDENTITY,
+    },
+    grants: { [ORDERS]: ['orders:read', 'orders:write', 'cart:write'] },
+    audiences: [],
+  },
+  {
+    client: {
       id: 'demo-support-desk',
       name: 'Support desk',
       authMethod: 'client_secret_basic',
@@ -223,6 +235,7 @@ const clientKeys = {
   catalog_api: 'demo-catalog-api',
   automation: 'demo-automation',
   device: 'demo-pos-terminal',
+  telephone_desk: 'demo-telephone-desk',
   support_desk: 'demo-support-desk',
 } as const;
 

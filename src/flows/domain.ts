@@ -2,6 +2,7 @@
 import type { Access } from '../domain/access/index.js';
 import type { Audit } from '../domain/audit/index.js';
 import type { ClaimMappings } from '../domain/claims/index.js';
+import type { ClientRegistrations } from '../domain/client-registrations/index.js';
 import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
@@ -13,7 +14,7 @@ import type {
   RecoveryCodes,
   Totp,
 } from '../domain/credentials/index.js';
-import type { Grants } from '../domain/grants/index.js';
+import type { Approvals, Grants } from '../domain/grants/index.js';
 import type { EmailChanges, EmailRequests, Identity } from '../domain/identity/index.js';
 import type { Keys } from '../domain/keys/index.js';
 import type { Mail } from '../domain/mail/index.js';
@@ -35,9 +36,10 @@ export type Domain = {
   readonly registrations: Registrations;
   readonly risk: Risk & UserCodeTries;
   readonly clients: Clients & Brands;
+  readonly clientRegistrations: ClientRegistrations;
   readonly access: Access;
   readonly claims: ClaimMappings;
-  readonly grants: Grants;
+  readonly grants: Grants & Approvals;
   readonly keys: Keys;
   readonly audit: Audit;
   readonly mail: Mail;

@@ -25,6 +25,7 @@ const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
   ['/oauth2/revoke', ['POST', 'OPTIONS']],
   ['/oauth2/par', ['POST', 'OPTIONS']],
   ['/oauth2/device_authorization', ['POST', 'OPTIONS']],
+  ['/oauth2/backchannel-authentication', ['POST', 'OPTIONS']],
   [DEVICE, ['GET', 'POST']],
   [LOGOUT, ['GET', 'POST']],
   ['/oauth2/logout/confirm', ['POST']],

@@ -167,6 +167,7 @@ export function showConsent(
       account: resource.indicator === ACCOUNT_AUDIENCE,
     })),
     offline: question.identity.includes('offline_access'),
+    payment: question.payment,
     ...pageOf(ctx),
   });
 }

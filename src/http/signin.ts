@@ -190,6 +190,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
         ...question.identity,
         ...question.resources.flatMap(({ scopes }) => scopes.map((scope) => scope.name)),
       ],
+      payment: question.payment,
       origin: originOf(ctx),
     });
     send(ctx, await interactions.answer(ctx.req, ctx.res, interaction, { kind: 'allowed' }));
@@ -205,6 +206,7 @@ export function signInRoutes(parts: SignInParts): Router<RequestState> {
         clientId: interaction.client.id,
         allowed: false,
         scopes: [],
+        payment: question.payment,
         origin: originOf(ctx),
       });
     }

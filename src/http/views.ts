@@ -4,6 +4,7 @@
  */
 export * from './views/account.js';
 export * from './views/account-access.js';
+export * from './views/account-approvals.js';
 export * from './views/account-own.js';
 export * from './views/account-second-step.js';
 export { PUZZLE_POLICY, type SignInChallenge } from './views/challenge.js';

@@ -114,6 +114,12 @@ export function contentsOf(
         subject: t('mail.recovery-used-subject', named),
         left: letter.left,
       };
+    case 'approval_asked':
+      return {
+        template: 'approval-asked',
+        subject: t('mail.approval-subject', named),
+        link: `${issuer}/account/approvals`,
+      };
     case 'password_changed':
       return { template: 'password-changed', subject: t('mail.password-changed-subject', named) };
     case 'phone_changed':

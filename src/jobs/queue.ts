@@ -1,6 +1,14 @@
 /** What the queue is asked to do, and which flow does it. */
-import { NOTICE_TRIES, parseLogoutNotice, sendNoticeTask } from '../domain/grants/index.js';
+import {
+  NOTICE_TRIES,
+  PING_TRIES,
+  parseLogoutNotice,
+  parsePing,
+  sendNoticeTask,
+  sendPingTask,
+} from '../domain/grants/index.js';
 import { type Mail, sendLetterTask } from '../domain/mail/index.js';
+import type { SendPing } from '../flows/approvals/ping.js';
 import type { SendLetter } from '../flows/send-letter.js';
 import type { SendLogoutNotice } from '../flows/send-logout-notice.js';
 
@@ -20,7 +28,7 @@ export type LetterObserver = (seen: {
   readonly outcome: string;
 }) => void;
 
-/** Tells log and metrics of a logout notice: to which client, never of whom. */
+/** Tells log and metrics of what a client was to be told: to which client, never of whom. */
 export type NoticeObserver = (seen: {
   readonly job: string;
   readonly client: string;
@@ -46,6 +54,8 @@ export function createTasks(parts: {
   readonly onLetter: LetterObserver;
   readonly sendLogoutNotice: SendLogoutNotice;
   readonly onNotice: NoticeObserver;
+  readonly sendPing: SendPing;
+  readonly onPing: NoticeObserver;
 }): Tasks {
   return {
     async [sendLetterTask]({ id, payload }) {
@@ -60,6 +70,14 @@ export function createTasks(parts: {
       const result = await parts.sendLogoutNotice(notice, { last: attempt >= NOTICE_TRIES });
       const why = 'why' in result ? { why: result.why } : {};
       parts.onNotice({ job: id, client: notice.clientId, outcome: result.kind, ...why });
+      if (result.kind === 'failed') throw new NoticeFailed(result.why);
+    },
+
+    async [sendPingTask]({ id, payload, attempt }) {
+      const ping = parsePing(payload);
+      const result = await parts.sendPing(ping, { last: attempt >= PING_TRIES });
+      const why = 'why' in result ? { why: result.why } : {};
+      parts.onPing({ job: id, client: ping.clientId, outcome: result.kind, ...why });
       if (result.kind === 'failed') throw new NoticeFailed(result.why);
     },
   };

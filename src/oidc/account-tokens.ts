@@ -17,12 +17,13 @@ function loginBehind(token: HostToken): AccountToken | undefined {
   const { accountId, sessionUid } = token;
   // A token that no session stands behind could not be ended by signing out.
   if (!sessionUid || !token.expiresWithSession) return undefined;
-  const { auth_time: authTime, acr } = (token.extra ?? {}) as Record<string, unknown>;
+  const { auth_time: authTime, acr, amr } = (token.extra ?? {}) as Record<string, unknown>;
   return {
     accountId,
     sessionUid,
     authTime: typeof authTime === 'number' ? authTime : 0,
     acr: typeof acr === 'string' ? acr : undefined,
+    amr: Array.isArray(amr) ? amr.map(String) : undefined,
   };
 }
 

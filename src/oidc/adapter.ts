@@ -10,6 +10,8 @@ import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/gran
 import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
+import { catchAnswer } from './approvals.js';
+import type { StoreRequest } from './backchannel.js';
 import { delegationOf } from './delegation.js';
 import { type AnswerDevice, DeviceCodeTaken } from './device-codes.js';
 import { guarded } from './errors.js';
@@ -23,7 +25,7 @@ type RequestContext = NonNullable<typeof Provider.ctx>;
 /**
  * Sessions found by uid come back without their bearer value, but the host needs a name to save
  * them under. The name is the digest, under a prefix drawn when the process starts: nobody
- * outside can present one. (That of a device code has to be good in another process as well.)
+ * outside can present one. (That of a device code, or of a request, has to be good in another process as well.)
  */
 const HANDLE = `${randomBytes(24).toString('base64url')}.`;
 
@@ -112,15 +114,30 @@ function withDevice(payload: AdapterPayload): AdapterPayload {
   return { ...payload, device: describeUserAgent(agent), seenAt } as AdapterPayload;
 }
 
-function adapterFor(kind: ArtifactKind, grants: Grants, answerDevice: AnswerDevice): Adapter {
+function asStored(kind: ArtifactKind, given: AdapterPayload): AdapterPayload {
+  if (kind === 'Session') return withDevice(given);
+  if (kind !== 'RefreshToken') return given;
+  // The host copies them here. A payment was approved for one token and is not renewed with it.
+  const { rar: _payment, ...payload } = given;
+  return payload;
+}
+
+/** What is stored by a flow, because more belongs to it than a row. */
+export type Stores = {
+  readonly device: AnswerDevice;
+  readonly backchannel: StoreRequest;
+};
+
+function adapterFor(kind: ArtifactKind, grants: Grants, stores: Stores): Adapter {
+  const mayBeNamed = kind === 'DeviceCode' || kind === 'BackchannelAuthenticationRequest';
   const keyOfKind = (id: string): ArtifactKey =>
-    (kind === 'DeviceCode' && grants.keyOfHandle(id)) || keyOf(id);
+    (mayBeNamed && grants.keyOfHandle(id)) || keyOf(id);
   const asPayload = (payload: Record<string, unknown>, jti: string): AdapterPayload =>
     ({ ...payload, jti }) as AdapterPayload;
 
   return {
     async find(id) {
-      const named = kind === 'DeviceCode' && grants.keyOfHandle(id) !== undefined;
+      const named = mayBeNamed && grants.keyOfHandle(id) !== undefined;
       const found = await guarded(() => (named ? grants.findByHandle(id) : lookUp(grants, id)));
       if (found?.kind !== kind) return undefined;
       const payload = asPayload(found.payload, id);
@@ -143,7 +160,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants, answerDevice: AnswerDevi
 
     async upsert(id, given, expiresIn) {
       forget();
-      const payload = kind === 'Session' ? withDevice(given) : given;
+      const payload = asStored(kind, given);
       const ctx = Provider.ctx;
       const from = kind === 'Session' && ctx ? renewals.get(ctx) : undefined;
       if (ctx && from !== undefined) {
@@ -158,9 +175,13 @@ function adapterFor(kind: ArtifactKind, grants: Grants, answerDevice: AnswerDevi
         await guarded(() => delegated.keep(keyOf(id), { ...payload }, expiresIn ?? A_YEAR));
         return;
       }
+      const saved = { key: keyOfKind(id), payload: { ...payload }, ttlSeconds: expiresIn ?? 1 };
+      if (await guarded(() => catchAnswer(kind, saved))) return;
+      if (kind === 'BackchannelAuthenticationRequest') {
+        return guarded(() => stores.backchannel(saved));
+      }
       if (kind === 'DeviceCode') {
-        const code = { key: keyOfKind(id), payload: { ...payload }, ttlSeconds: expiresIn ?? 1 };
-        if (await guarded(() => answerDevice(code, ctx))) return;
+        if (await guarded(() => stores.device(saved, ctx))) return;
         throw new DeviceCodeTaken();
       }
       const authAt = kind === 'Grant' ? loginTime() : undefined;
@@ -205,7 +226,7 @@ function adapterFor(kind: ArtifactKind, grants: Grants, answerDevice: AnswerDevi
 export function createAdapterFactory(
   grants: Grants,
   clients: Pick<Adapter, 'find'>,
-  answerDevice: AnswerDevice,
+  stores: Stores,
 ): (name: string) => Adapter {
   const refuse = async (): Promise<never> => {
     throw new Error('Clients are not stored through the protocol host');
@@ -221,5 +242,5 @@ export function createAdapterFactory(
           destroy: refuse,
           revokeByGrantId: refuse,
         }
-      : adapterFor(name as ArtifactKind, grants, answerDevice);
+      : adapterFor(name as ArtifactKind, grants, stores);
 }

@@ -1,6 +1,10 @@
-/** What an authorization request asks for, as far as its client may have it: for consent pages. */
+/**
+ * What an authorization request asks for, as far as its client may have it, and what it asks of
+ * the log-in: for consent pages.
+ */
 import { factsOf } from './clients.js';
 import type { Directory } from './directory.js';
+import { type Assurance, assuranceOf } from './step-up.js';
 
 export type AskedFor = {
   /** OpenID scopes. */
@@ -38,4 +42,19 @@ export async function askedFor(
     identity: registered.identityScopes.filter((scope) => requested.has(scope)),
     resources,
   };
+}
+
+/** What a stored request asks of the log-in; the same rule as the host's own policy. */
+export async function demandOf(
+  directory: Pick<Directory, 'findResourceServer'>,
+  params: Readonly<Record<string, unknown>>,
+): Promise<Assurance> {
+  const indicators = [params.resource ?? []].flat().map(String);
+  const servers = await Promise.all(indicators.map((one) => directory.findResourceServer(one)));
+  return assuranceOf({
+    acrValues: params.acr_values,
+    claims: params.claims,
+    scopes: new Set(String(params.scope ?? '').split(' ')),
+    servers: servers.filter((server) => server !== undefined),
+  });
 }

@@ -5,7 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider';
-import { type ClientMetadata as Registered, secretMatches } from '../domain/clients/index.js';
+import {
+  type Client,
+  type ClientMetadata as Registered,
+  secretMatches,
+} from '../domain/clients/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
@@ -16,6 +20,8 @@ import { TOKEN_EXCHANGE } from './token-exchange-request.js';
 
 export type HostClient = InstanceType<Provider['Client']>;
 
+export const CIBA_GRANT = 'urn:openid:params:grant-type:ciba';
+
 // The host insists on a secret for clients that have one. It is never compared (see `teach`),
 // and if it ever were, nobody could know it.
 const NO_SECRET = randomBytes(48).toString('base64url');
@@ -25,11 +31,12 @@ const GRANTS_OF_HOST = new Set([
   'refresh_token',
   'client_credentials',
   DEVICE_CODE_GRANT,
+  CIBA_GRANT,
   TOKEN_EXCHANGE,
 ]);
 
 /** Registration → the metadata names of RFC 7591. */
-function toMetadata({ client }: ClientFacts): ClientMetadata {
+export function hostMetadata(client: Client): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
   const metadata = client.metadata as Registered;
   return {
@@ -46,6 +53,7 @@ function toMetadata({ client }: ClientFacts): ClientMetadata {
     ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+    ...(client.grantTypes.includes(CIBA_GRANT) ? { backchannel_token_delivery_mode: 'poll' } : {}),
     ...metadata,
     // To the host this says no more than "put `sid` into tokens". A client that does not insist is
     // told all the same which session has ended, so that it need not end all that somebody has.
@@ -67,7 +75,7 @@ export function clientAdapter(
     async find(id) {
       const facts = await guarded(() => directory.findClient(id));
       if (facts) refuseWithoutCertificates(facts.client, mutualTls);
-      return facts && (toMetadata(facts) as AdapterPayload);
+      return facts && (hostMetadata(facts.client) as AdapterPayload);
     },
   };
 }

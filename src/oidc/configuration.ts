@@ -16,6 +16,7 @@ import { LANGUAGES } from '../kernel/language.js';
 import type { Secret } from '../kernel/secret.js';
 import { clientSigningAlgs, DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
+import { ciba, findAnybody, refuseUsedRequests, type StoreRequest } from './backchannel.js';
 import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
 import { refuseLooseAssertions, refuseLooseRequests } from './client-jwts.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
@@ -34,6 +35,7 @@ import {
 import { hostFetch, type Outgoing } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import { type PairwiseSubject, sectorOf } from './pairwise.js';
+import { paymentRequests } from './payments.js';
 import {
   createInteractionPolicy,
   finishRequestChecks,
@@ -56,6 +58,7 @@ export const routes = {
   end_session: '/oauth2/logout',
   pushed_authorization_request: '/oauth2/par',
   device_authorization: '/oauth2/device_authorization',
+  backchannel_authentication: '/oauth2/backchannel-authentication',
   // Short, because people type it.
   code_verification: '/device',
 } as const;
@@ -65,7 +68,7 @@ export type ConfigurationParts = {
   readonly cookieKeys: Secret<readonly string[]>;
   readonly signingKeys: readonly PrivateJwk[];
   readonly grants: Grants;
-  readonly identity: Pick<Identity, 'findAccount' | 'findPerson'>;
+  readonly identity: Pick<Identity, 'findAccount' | 'findPerson' | 'findByLogin' | 'standInFor'>;
   readonly access: Pick<Access, 'listRoles'>;
   /** The shop's own claims. */
   readonly mappings: readonly ClaimMapping[];
@@ -73,9 +76,12 @@ export type ConfigurationParts = {
   readonly directory: Directory;
   readonly keyring: Keyring;
   readonly pages: HostPages;
+  /** Where clients register themselves; undefined where they cannot. */
+  readonly registrationEndpoint: string | undefined;
   readonly endReused: EndReused;
   readonly devicePages: DevicePages;
   readonly devices: DeviceFlowParts;
+  readonly storeRequest: StoreRequest;
   /** Undefined where no client certificates are accepted. */
   readonly mutualTls: MutualTlsParts | undefined;
   readonly outgoing: Outgoing;
@@ -99,11 +105,10 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(
-      parts.grants,
-      clientAdapter(directory, parts.mutualTls),
-      parts.devices.answer,
-    ),
+    adapter: createAdapterFactory(parts.grants, clientAdapter(directory, parts.mutualTls), {
+      device: parts.devices.answer,
+      backchannel: parts.storeRequest,
+    }),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
@@ -133,6 +138,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       revocation_endpoint_auth_methods_supported: ['none', ...provenMethods(parts)],
       ui_locales_supported: [...LANGUAGES],
       ...endpointAliases(parts.mutualTls),
+      ...(parts.registrationEndpoint ? { registration_endpoint: parts.registrationEndpoint } : {}),
     },
     enabledJWA: {
       clientAuthSigningAlgValues: [...clientSigningAlgs],
@@ -146,6 +152,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     extraParams: { [OFFLINE_PARAM]: finishRequestChecks },
     extraTokenClaims: (ctx, token) => describeLogin(ctx, token, parts),
     features: {
+      ciba: ciba(parts.identity, directory),
       // Sent from the queue, not by the host: see `logout-notices.ts`.
       backchannelLogout: { enabled: true },
       claimsParameter: { enabled: true },
@@ -163,7 +170,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       jwtUserinfo: { enabled: true },
       mTLS: mutualTlsFeature(parts.mutualTls, parts.clock),
       pushedAuthorizationRequests: { enabled: true },
-      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseLooseRequests },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseRequests },
       resourceIndicators: {
         enabled: true,
         defaultResource,
@@ -171,6 +178,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
           resourceServerInfo(directory, ctx, indicator, client),
       },
       revocation: { enabled: true, allowedPolicy: mayRevoke },
+      richAuthorizationRequests: paymentRequests(parts.grants),
       rpInitiatedLogout: {
         enabled: true,
         logoutSource: pages.signOut,
@@ -178,8 +186,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       },
       userinfo: { enabled: true },
     },
+    findAccount: findAnybody(
+      createFindAccount(parts.identity, parts.access, parts.mappings),
+      parts.identity,
+    ),
     fetch: hostFetch(parts.outgoing),
-    findAccount: createFindAccount(parts.identity, parts.access, parts.mappings),
     formats: {
       bitsOfOpaqueRandomness: 256,
       customizers: { jwt: referToGrant(parts.keyring) },
@@ -233,7 +244,8 @@ async function describeLogin(
   const delegated = delegationOf(ctx);
   if (delegated) return { ...delegated.claims };
   const { AuthorizationCode, DeviceCode, RefreshToken } = ctx.oidc.entities;
-  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode;
+  const { BackchannelAuthenticationRequest: approved } = ctx.oidc.entities;
+  const source = RefreshToken ?? AuthorizationCode ?? DeviceCode ?? approved;
   if (!source) return undefined;
   const { authTime, acr, amr } = source;
   const { accountId, scopes } = source;
@@ -244,4 +256,10 @@ async function describeLogin(
     ...(acr ? { acr } : {}),
     ...(amr ? { amr } : {}),
   };
+}
+
+/** What clients sign: authorization requests, and requests for an approval, which count once. */
+async function refuseRequests(...given: Parameters<typeof refuseLooseRequests>): Promise<void> {
+  refuseLooseRequests(...given);
+  await refuseUsedRequests(given[0], given[1]);
 }

@@ -11,6 +11,7 @@ import {
 } from '../domain/grants/index.js';
 import type { UserCodeTries } from '../domain/risk/index.js';
 import { guarded } from './errors.js';
+import { findSlowly } from './polling.js';
 
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 
@@ -56,20 +57,14 @@ export function teachDeviceCodes(
     response.interval = POLL_SECONDS;
   });
 
-  // At the token endpoint, after the client has proven who it is: a stranger cannot slow anybody
-  // down. Once it is answered a device may ask as often as it likes, because it will do so once.
-  const find = DeviceCode.find.bind(DeviceCode) as (
-    value: string,
-    options?: object,
-  ) => Promise<InstanceType<typeof DeviceCode> | undefined>;
-  DeviceCode.find = (async (value: string, options?: object) => {
-    const code = await find(value, options);
-    const { oidc } = Provider.ctx ?? {};
-    const pending = code && !code.accountId && !code.error && !code.consumed && !code.isExpired;
-    if (!pending || oidc?.route !== 'token' || oidc.client?.clientId !== code.clientId) return code;
-    if (!(await guarded(() => parts.grants.notePoll(value)))) throw new errors.SlowDown();
-    return code;
-  }) as typeof DeviceCode.find;
+  DeviceCode.find = findSlowly(
+    DeviceCode.find.bind(DeviceCode) as (
+      value: string,
+      options?: object,
+    ) => Promise<InstanceType<typeof DeviceCode> | undefined>,
+    parts.grants,
+    ({ accountId, error }) => Boolean(accountId ?? error),
+  ) as typeof DeviceCode.find;
 
   // Whatever is typed counts before it is looked up, so that a burst counts as well.
   const findByUserCode = DeviceCode.findByUserCode.bind(DeviceCode);

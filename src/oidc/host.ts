@@ -10,6 +10,7 @@ import type { ClaimMapping, ClaimMappings } from '../domain/claims/index.js';
 import type { Keys, PrivateJwk } from '../domain/keys/index.js';
 import type { SeenAgain } from '../flows/end-reused-grant.js';
 import type { Clock } from '../kernel/clock.js';
+import { teachBackchannel } from './backchannel.js';
 import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
 import { teachDeviceCodes } from './device-codes.js';
@@ -158,6 +159,7 @@ export async function createHost(
     registerTokenExchange(made, parts);
     teachResponseModes(made);
     teachClients(made, parts.directory, parts.clock);
+    teachBackchannel(made, parts.grants);
     knowKeys(made, signingKeys);
     teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });
     teachLogout(made, parts.grants);

@@ -6,12 +6,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { errors } from 'oidc-provider';
 import type { Acr } from '../domain/signin/index.js';
 import { AppError } from '../kernel/errors.js';
-import { askedFor } from './asked-for.js';
+import type { PaymentDetail } from '../kernel/payment.js';
+import { askedFor, demandOf } from './asked-for.js';
+import { factsOf } from './clients.js';
 import type { Directory } from './directory.js';
 import type { Host } from './host.js';
 import { describeClient, type InteractionClient } from './interaction-client.js';
+import { paymentIn } from './payments.js';
 import type { AllowedConsent } from './policy.js';
-import { assuranceOf } from './step-up.js';
 
 export type { InteractionClient } from './interaction-client.js';
 
@@ -41,6 +43,8 @@ export type Interaction = {
           readonly name: string;
           readonly scopes: readonly { readonly name: string; readonly description: string }[];
         }[];
+        /** To be approved here and now, whatever was allowed before. */
+        readonly payment: PaymentDetail | undefined;
       };
 };
 
@@ -79,18 +83,6 @@ export type Interactions = {
 };
 
 export function createInteractions(host: Host, directory: Directory): Interactions {
-  /** What the stored request asks of the log-in; the same rule as the host's own policy. */
-  const demandOf = async (params: Record<string, unknown>) => {
-    const indicators = [params.resource ?? []].flat().map(String);
-    const servers = await Promise.all(indicators.map((one) => directory.findResourceServer(one)));
-    return assuranceOf({
-      acrValues: params.acr_values,
-      claims: params.claims,
-      scopes: new Set(String(params.scope ?? '').split(' ')),
-      servers: servers.filter((server) => server !== undefined),
-    });
-  };
-
   const findClient = async (id: string): Promise<InteractionClient | undefined> => {
     const found = await host.current().Client.find(id);
     return found && describeClient(found);
@@ -120,7 +112,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
       if (prompt.name === 'login') {
         const hint = params.login_hint;
         const loginHint = typeof hint === 'string' ? hint.slice(0, 254) : undefined;
-        const { acr: requiredAcr } = await demandOf(params);
+        const { acr: requiredAcr } = await demandOf(directory, params);
         return { ...common, question: { kind: 'login', loginHint, requiredAcr } };
       }
       const missing = prompt.details as {
@@ -128,15 +120,20 @@ export function createInteractions(host: Host, directory: Directory): Interactio
         missingOIDCClaims?: string[];
         missingResourceScopes?: Record<string, string[]>;
       };
-      const { identity, resources } = await askedFor(directory, found, params);
+      const payment = paymentIn(params);
+      // The shop's own clients have the rest by policy: nobody is asked about it.
+      const only = payment !== undefined && factsOf(found).client.firstParty;
+      const asked = only
+        ? { identity: [], resources: [] }
+        : await askedFor(directory, found, params);
       return {
         ...common,
         question: {
           kind: 'consent',
           accountId: String(session?.accountId),
-          identity,
+          ...asked,
           claims: missing.missingOIDCClaims ?? [],
-          resources,
+          payment,
         },
       };
     },
@@ -167,6 +164,7 @@ export function createInteractions(host: Host, directory: Directory): Interactio
                 scopes.map((scope) => scope.name),
               ]),
             ),
+            payment: question.payment,
           };
           const result = { consent: { allowed } };
           return lost(

@@ -9,6 +9,15 @@ const MINUTE = 60;
 const HOUR = 3600;
 const DAY = 24 * HOUR;
 
+/** How long a request for an approval waits: unless its client says otherwise, and at most. */
+const REQUEST_SECONDS = 5 * MINUTE;
+const LONGEST_REQUEST_SECONDS = 10 * MINUTE;
+
+function requestSeconds(ctx: KoaContextWithOIDC | undefined): number {
+  const wanted = Number(ctx?.oidc?.params?.requested_expiry);
+  return wanted > 0 ? Math.min(Math.floor(wanted), LONGEST_REQUEST_SECONDS) : REQUEST_SECONDS;
+}
+
 type Limits = { readonly idle: number; readonly absolute: number };
 
 /**
@@ -63,7 +72,8 @@ export const lifetimes = {
     token.resourceServer?.accessTokenTTL ?? 15 * MINUTE,
   AuthorizationCode: MINUTE,
   DeviceCode: 10 * MINUTE,
-  BackchannelAuthenticationRequest: 10 * MINUTE,
+  /** As long as its client wants it to wait, within bounds. */
+  BackchannelAuthenticationRequest: requestSeconds,
   Grant: SESSION.shopper.absolute,
   IdToken: 10 * MINUTE,
   Interaction: 60 * MINUTE,

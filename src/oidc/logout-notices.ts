@@ -49,7 +49,7 @@ export function createDeliverLogout(host: {
 }
 
 /** `HTTP 503`, `timed-out`: nothing that the other side could word. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const { response, reason, name } = error as Readonly<Record<string, unknown>>;
   const { status } = (response ?? {}) as { status?: unknown };
   if (typeof status === 'number') return `HTTP ${status}`;

@@ -4,9 +4,11 @@
  */
 import { decodeJwt } from 'jose';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
+import type { PaymentDetail } from '../kernel/payment.js';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { guarded } from './errors.js';
+import { paymentApproval } from './payments.js';
 import { refuseForeignScopes } from './resources.js';
 import { refuseFragments } from './response-modes.js';
 import { assuranceOf, meets } from './step-up.js';
@@ -74,6 +76,8 @@ export function createInteractionPolicy(directory: Directory): ReturnType<typeof
     native.check = (ctx) =>
       isFirstParty(ctx.oidc.client) ? Check.NO_NEED_TO_PROMPT : ask.call(native, ctx);
   }
+  consent?.checks.remove('rar_prompt');
+  consent?.checks.add(paymentApproval);
   return policy;
 }
 
@@ -86,6 +90,8 @@ export type AllowedConsent = {
   readonly openid: readonly string[];
   readonly claims: readonly string[];
   readonly resources: Readonly<Record<string, readonly string[]>>;
+  /** Counts for this request alone, and never for the grant. */
+  readonly payment?: PaymentDetail | undefined;
 };
 
 /**
@@ -99,8 +105,9 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
   if (!client || !session?.accountId) return undefined;
   const grantId = session.grantIdFor(client.clientId);
   const known = grantId ? await provider.Grant.find(grantId) : undefined;
-  const allowed = (result?.consent as { allowed?: AllowedConsent } | undefined)?.allowed;
   const firstParty = isFirstParty(client);
+  const consent = result?.consent as { allowed?: AllowedConsent } | undefined;
+  const allowed = firstParty ? undefined : consent?.allowed;
   if (!allowed && !firstParty) return known;
 
   const usable = known?.accountId === session.accountId ? known : undefined;

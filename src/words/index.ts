@@ -35,6 +35,8 @@ export type Words = {
   day(date: Date): string;
   /** "22 November 2026 at 09:12 UTC" as a `time` element. */
   minute(date: Date): string;
+  /** "€12.90". Exactly the digits of the amount, which is never rounded. */
+  money(price: { readonly currency: string; readonly amount: string }): string;
 };
 
 // The server does not know the reader's time zone, so it names its own.
@@ -149,6 +151,15 @@ function speak(language: Language): Words {
       format(key, { ...escaped(values), ...marked, a: anchor(values.href) }),
     day: moment('day'),
     minute: moment('minute'),
+    money({ currency, amount }) {
+      const digits = amount.split('.')[1]?.length ?? 0;
+      return new Intl.NumberFormat(locale, {
+        style: 'currency',
+        currency,
+        minimumFractionDigits: digits,
+        maximumFractionDigits: digits,
+      }).format(amount as `${number}`);
+    },
   };
 }
 

@@ -92,6 +92,48 @@ describe('the browsers that are signed in', () => {
     expect(recorded).toEqual([{ details: { sessions: 1 } }]);
   });
 
+  test('are all ended, with applications that stay signed in and known devices: everywhere', async () => {
+    const here = await someone();
+    const there = elsewhere(here);
+    await there.open();
+    const kept = await tokensOf(there, { scope: 'openid offline_access orders:read' });
+    const bound = await tokensOf(there, { scope: 'openid orders:read' });
+    const known = async () =>
+      Number(
+        (
+          await people.query('SELECT count(*)::int AS n FROM known_devices WHERE account_id = $1', [
+            here.person.id,
+          ])
+        )[0]?.n,
+      );
+    expect(await known()).toBeGreaterThan(0);
+    expect(await isActive(kept.access)).toBe(true);
+
+    expect((await here.open('/account/sessions')).body).toContain('/account/sessions/everywhere');
+    const question = await here.open('/account/sessions/everywhere');
+    expect(question.body).toContain('Every browser, this one too');
+    const csrf = question.body.match(/answers[\s\S]*?name="csrf" value="([^"]*)"/)?.[1] ?? '';
+    const forged = await here.browser.post('/account/sessions/everywhere', { csrf: 'x' });
+    expect(forged.status).toBe(403);
+    expect(await isActive(kept.access)).toBe(true);
+    const replies = await Promise.all(
+      Array.from({ length: 5 }, () => here.browser.post('/account/sessions/everywhere', { csrf })),
+    );
+    expect(replies.filter(({ location }) => location === '/account/signed-out')).toHaveLength(1);
+
+    expect([await isLoggedIn(here), await isLoggedIn(there)]).toEqual([false, false]);
+    expect([await isActive(kept.access), await isActive(bound.access)]).toEqual([false, false]);
+    expect(await known()).toBe(0);
+    expect((await here.browser.get('/account/signed-out')).body).toContain(
+      'You are signed out everywhere',
+    );
+    const recorded = await people.query(
+      "SELECT 1 FROM audit_events WHERE event = 'signed_out_everywhere' AND subject_id = $1",
+      [here.person.id],
+    );
+    expect(recorded).toHaveLength(1);
+  });
+
   test('are all ended but the one that asks', async () => {
     const here = await someone();
     const others = [elsewhere(here), elsewhere(here)];

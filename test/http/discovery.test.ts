@@ -26,6 +26,7 @@ afterAll(async () => {
 /** Endpoint → methods that it takes, and how each answers a request with nothing in it. */
 const endpoints: Readonly<Record<string, Readonly<Record<string, readonly [number, string?]>>>> = {
   authorization_endpoint: { GET: [400] },
+  backchannel_authentication_endpoint: { POST: [400, 'invalid_request'] },
   device_authorization_endpoint: { POST: [400, 'invalid_request'] },
   end_session_endpoint: { GET: [200], POST: [303] },
   introspection_endpoint: { POST: [400, 'invalid_request'] },

@@ -27,6 +27,8 @@ const linksOf = (facts: Facts): string[] => {
   switch (facts.kind) {
     case 'password_reset':
       return [`${issuer}/recovery/${facts.token}`];
+    case 'approval_asked':
+      return [`${issuer}/account/approvals`];
     case 'token_reused':
       return [`${issuer}/account/sessions`, `${issuer}/recovery`];
     case 'registration':

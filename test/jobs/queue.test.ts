@@ -95,6 +95,8 @@ function startNode(url = database.url): JobQueue {
       onLetter: ({ outcome }) => outcomes.push(outcome),
       sendLogoutNotice: async () => ({ kind: 'unwanted' }),
       onNotice: () => undefined,
+      sendPing: async () => ({ kind: 'unwanted' }),
+      onPing: () => undefined,
     }),
   });
   running.push(queue);

@@ -42,6 +42,7 @@ export const letterKinds: Readonly<Record<string, Facts>> = {
   'recovery-code-last': { kind: 'recovery_code_used', left: 0 },
   'recovery-code-one': { kind: 'recovery_code_used', left: 1 },
   'recovery-code': { kind: 'recovery_code_used', left: 7 },
+  'approval-asked': { kind: 'approval_asked' },
   'password-changed': { kind: 'password_changed' },
   'password-reset': { kind: 'password_reset', token },
   registration: { kind: 'registration', token, code: '012345' },

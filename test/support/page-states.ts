@@ -28,6 +28,7 @@ export function pageStateIn(language: Language, name: string): string {
 const alsoIn = [
   ...['sign-in-wait', 'code-or-passkey', 'passkey', 'recovery-code-wrong', 'enrol-required-wrong'],
   ...['recovery-codes-not-saved', 'locked', 'ended', 'consent-everything', 'sign-out'],
+  ...['consent-payment'],
   ...['signed-out', 'continue', 'error-500', 'recovery-ask', 'register-ask', 'email-code-ask'],
 ];
 

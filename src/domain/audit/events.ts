@@ -11,6 +11,12 @@ export const auditEvents = {
   claim_unmapped: 'A claim of the shop’s own was taken away.',
   client_configured: 'The protocol settings of a client were changed.',
   client_created: 'A client was registered.',
+  client_registered: 'A client registered itself with an initial access token.',
+  client_changed: 'A client that registered itself changed its registration.',
+  client_deleted: 'A client that registered itself was taken away, by itself or by an operator.',
+  registration_token_created:
+    'An initial access token was made, with which clients can register themselves.',
+  registration_token_revoked: 'An initial access token was revoked; its clients stay.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
   client_email_code_changed:
     'Whether shoppers may sign in at a client with a code by e-mail was changed.',
@@ -44,6 +50,7 @@ export const auditEvents = {
   account_closed: 'An account owner closed the account; all that it had ended, and its key went.',
   password_changed: 'An account owner changed the password; everything else signed in ended.',
   password_change_refused: 'A password was not changed, because the current one was not right.',
+  signed_out_everywhere: 'An account owner ended every session, grant and known device.',
   sessions_ended: 'An account owner signed other browsers out.',
   application_removed: 'An account owner took back what a client had.',
   password_reset_requested:
@@ -72,6 +79,8 @@ export const auditEvents = {
   passkey_suspicious: 'The count of a passkey did not rise: there may be a copy. It was refused.',
   consent_granted: 'An account owner allowed a client what it asked for.',
   consent_refused: 'An account owner refused a client.',
+  payment_approved:
+    'An account owner approved one payment; `details` has its amount, currency and order.',
   backchannel_logout_failed:
     'A client could not be told that a session with it has ended; `details.why` says why the last try failed.',
   acted_for_shopper:
@@ -81,6 +90,11 @@ export const auditEvents = {
   device_authorized: 'An account owner let a device in that showed a code.',
   device_denied:
     'A device that showed a code was not let in; `details.reason` says whether somebody refused it.',
+  ciba_requested:
+    'A client asked for the approval of an account owner; `details.reason` says why nobody was asked.',
+  ciba_approved: 'An account owner approved what a client had asked for from elsewhere.',
+  ciba_refused:
+    'An account owner refused it; with `details.stopped` the client may not ask them for a day.',
   code_reuse:
     'A used authorization code, or code of a device, came back; everything it led to ended.',
   refresh_reuse:

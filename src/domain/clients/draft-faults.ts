@@ -53,6 +53,15 @@ export function draftFaults(draft: ClientDraft, production: boolean): string[] {
     faults.push('The token exchange grant needs a client that can authenticate');
   }
   const { metadata = {}, refresh = {} } = draft;
+  if (draft.grantTypes.includes('urn:openid:params:grant-type:ciba')) {
+    if (draft.authMethod === 'none') {
+      faults.push('The CIBA grant needs a client that can authenticate');
+    }
+    const ping = metadata.backchannel_token_delivery_mode === 'ping';
+    if (ping && !metadata.backchannel_client_notification_endpoint) {
+      faults.push('The delivery mode ping needs a backchannel_client_notification_endpoint');
+    }
+  }
   faults.push(...metadataFaults(metadata));
   const broken = draft.jwks === undefined ? undefined : jwksFault(draft.jwks);
   if (broken) faults.push(broken);

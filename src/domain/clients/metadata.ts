@@ -5,6 +5,7 @@
  * by name instead of being ignored.
  */
 import { ACR_VALUES, isAcr } from '../../kernel/acr.js';
+import { PAYMENT_TYPE } from '../../kernel/payment.js';
 import {
   type ClientSigningAlg,
   clientSigningAlgs,
@@ -60,7 +61,6 @@ const isSeconds = (value: unknown) =>
 const ADDRESS = /^[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)*$/;
 
 const text = must(isText, 'a text of up to 500 characters');
-const texts = must(isTexts, 'a list of up to twenty texts');
 const flag = must((value) => typeof value === 'boolean', 'true or false');
 const oneOf = (known: readonly string[]) =>
   must((value) => known.includes(value as string), `one of ${known.join(', ')}`);
@@ -89,9 +89,13 @@ const checks: Readonly<Record<keyof ClientMetadata, Check>> = {
   backchannel_logout_uri: callable,
   backchannel_logout_session_required: flag,
   backchannel_token_delivery_mode: oneOf(['poll', 'ping']),
-  backchannel_client_notification_endpoint: callable,
+  // Bearer values are sent there (CIBA 4), so not even on loopback over http.
+  backchannel_client_notification_endpoint: https,
   backchannel_authentication_request_signing_alg: clientAlg,
-  authorization_details_types: texts,
+  authorization_details_types: must(
+    (value) => isTexts(value) && (value as string[]).every((type) => type === PAYMENT_TYPE),
+    `a list of ${PAYMENT_TYPE}`,
+  ),
   default_max_age: must(isSeconds, 'a number of seconds up to a year'),
   require_auth_time: flag,
   default_acr_values: must(

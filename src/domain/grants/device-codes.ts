@@ -3,7 +3,8 @@
  * is found by another value than its own. It is answered in steps, and each step is taken once:
  *
  * 0 given out to a device → 1 confirmed in one browser, whose owner may have to sign in → 2
- * answered. It may be refused at the first step as well.
+ * answered. It may be refused at the first step as well. Requests for an approval (CIBA) know the
+ * first and the last of these steps.
  */
 import { timingSafeEqual } from 'node:crypto';
 import type { Keyring } from '../../kernel/keyring.js';
@@ -24,6 +25,10 @@ type Steps = { readonly stage: number | null; readonly fromStage: number | null 
 
 /** The step that a payload stands for, and the one it may follow. */
 export function stageOf(kind: ArtifactKind, payload: Payload): Steps {
+  if (kind === 'BackchannelAuthenticationRequest') {
+    const answered = payload.grantId !== undefined || payload.error !== undefined;
+    return { stage: answered ? 2 : 0, fromStage: 0 };
+  }
   if (kind !== 'DeviceCode') return { stage: null, fromStage: null };
   const confirmed = payload.inFlight === true;
   if (payload.accountId !== undefined || payload.error !== undefined) {

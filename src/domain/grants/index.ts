@@ -12,7 +12,13 @@ import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
 import { delegatedStore } from './delegated/store.js';
 import { deviceHandles, devicePolling, stageOf } from './device-codes.js';
-import { type ArtifactKind, outlivesExpiry, type Payload, spendableExpired } from './kinds.js';
+import {
+  type ArtifactKey,
+  type ArtifactKind,
+  outlivesExpiry,
+  type Payload,
+  spendableExpired,
+} from './kinds.js';
 import { type LogoutNotice, logoutNotices } from './notices/store.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
 import { packPayload, unpackPayload } from './payload.js';
@@ -24,8 +30,22 @@ import {
   type NewArtifact,
 } from './store.js';
 
+export {
+  type Approvals,
+  createApprovals,
+  PING_TRIES,
+  type Ping,
+  type PingContent,
+  parsePing,
+  SEND_PING as sendPingTask,
+} from './approvals/index.js';
 export { POLL_SECONDS } from './device-codes.js';
-export { type ArtifactKind, type Payload, REFRESH_GRACE_SECONDS } from './kinds.js';
+export {
+  type ArtifactKey,
+  type ArtifactKind,
+  type Payload,
+  REFRESH_GRACE_SECONDS,
+} from './kinds.js';
 export {
   type LogoutNotice,
   NOTICE_TRIES,
@@ -52,9 +72,6 @@ export type Artifact = {
 
 /** What a token that is made from others hangs on: whatever ends one of them ends it. */
 export type Delegation = Pick<Artifact, 'restsOn'> & Partial<Pick<Artifact, 'grantHash'>>;
-
-/** The value that was presented, or its digest where only that is known. */
-export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
 
 export type Grants = ReturnType<typeof createGrants>;
 
@@ -140,13 +157,19 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       return present(await store.findByUid(uid));
     },
 
-    /** A device code by the name that `handleOf` gave it. */
+    /** The requests that wait for an account's approval, the oldest first. */
+    async listWaiting(accountId: string): Promise<Artifact[]> {
+      const rows = await store.waiting(accountId);
+      return rows.flatMap((row) => present(row) ?? []);
+    },
+
+    /** A device code, or a request for an approval, by the name that `handleOf` gave it. */
     async findByHandle(handle: string): Promise<Artifact | undefined> {
       const key = handles.read(handle);
       return key && present(await store.find(key.idHash));
     },
 
-    /** What a device code is called where its value is not known: good on every node. */
+    /** What one is called where its value is not known: good on every node. */
     handleOf: handles.write,
     keyOfHandle: handles.read,
 
@@ -173,7 +196,7 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       authAt?: number | undefined,
     ): Promise<boolean> => store.save(rowOf(kind, key, payload, ttlSeconds, { authAt })),
 
-    /** A device asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
+    /** A client asks whether it is answered yet; false when it does so too soon (RFC 8628 3.5). */
     notePoll: (id: string): Promise<boolean> => store.poll(digest(id), devicePolling),
 
     /** Stores a token that was made from others, so that it ends with any of them. */

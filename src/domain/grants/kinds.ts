@@ -4,6 +4,8 @@
  * gives where that value is always at hand, under the keyring where it is not.
  */
 
+import type { Bytes } from '../../kernel/sealed-box.js';
+
 export type ArtifactKind =
   | 'Session'
   | 'Interaction'
@@ -20,6 +22,9 @@ export type ArtifactKind =
   | 'InitialAccessToken'
   | 'RegistrationAccessToken'
   | 'PreAuthorizedCode';
+
+/** The value that was presented, or its digest where only that is known. */
+export type ArtifactKey = { readonly id: string } | { readonly idHash: Bytes };
 
 /**
  * How long a used refresh token that comes again is a race and not a theft: the server's own
@@ -45,13 +50,18 @@ export function keepingOf(kind: ArtifactKind): 'plain' | 'sealed-by-id' | 'seale
   return keeping[kind] ?? 'plain';
 }
 
+/** What its client asks about again and again, until somebody has answered it elsewhere. */
+export function isPolled(kind: ArtifactKind): boolean {
+  return kind === 'DeviceCode' || kind === 'BackchannelAuthenticationRequest';
+}
+
 /**
  * Found even when expired: a pushed request has to be taken up within its sixty seconds, but
  * typing a password may take longer; a device that asks too late is told so, and so is whoever
  * types its code (`expired_token`, RFC 8628 section 3.5).
  */
 export function outlivesExpiry(kind: ArtifactKind): boolean {
-  return kind === 'PushedAuthorizationRequest' || kind === 'DeviceCode';
+  return kind === 'PushedAuthorizationRequest' || isPolled(kind);
 }
 
 /** Of those, the ones that are worth something then. */

@@ -108,6 +108,14 @@ export function grantsStore(db: Db) {
       );
     },
 
+    /** What waits for an approval of this account, the oldest first. */
+    async waiting(accountId: string): Promise<ArtifactRow[]> {
+      return db.$queryRaw<ArtifactRow[]>`
+        ${LIVE} AND a.account_id = ${accountId}::uuid AND a.expires_at > now()
+            AND a.kind = 'BackchannelAuthenticationRequest' AND a.stage = 0
+          ORDER BY a.issued_at, a.id_hash`;
+    },
+
     /**
      * Writes or rewrites an artifact. A row that was spent or ended is never brought back: a
      * browser's request in flight saves its session again after the log-out that ended it, under
@@ -166,7 +174,7 @@ export function grantsStore(db: Db) {
       const inTime = await db.$executeRaw`
         UPDATE artifacts
            SET polled_at = statement_timestamp(), poll_seconds = COALESCE(poll_seconds, ${first})
-         WHERE id_hash = ${idHash} AND kind = 'DeviceCode'
+         WHERE id_hash = ${idHash}
            AND (polled_at IS NULL
                 OR polled_at + make_interval(secs => poll_seconds) - interval '500 milliseconds'
                    <= statement_timestamp())`;
@@ -175,7 +183,7 @@ export function grantsStore(db: Db) {
         UPDATE artifacts
            SET polled_at = statement_timestamp(),
                poll_seconds = LEAST(poll_seconds + ${more}, ${most})
-         WHERE id_hash = ${idHash} AND kind = 'DeviceCode'`;
+         WHERE id_hash = ${idHash}`;
       // Gone between the two: there is nothing to wait for.
       return early === 0;
     },

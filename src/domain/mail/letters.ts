@@ -53,6 +53,8 @@ export type LetterFacts =
   | { readonly kind: 'token_reused' }
   | { readonly kind: 'recovery_code_used'; readonly left: number }
   | { readonly kind: 'password_changed' }
+  /** An application asks for their approval from elsewhere. */
+  | { readonly kind: 'approval_asked' }
   /** Nobody else's business what it is: the number itself is not told. */
   | { readonly kind: 'phone_changed'; readonly change: 'added' | 'changed' | 'removed' }
   /** The letter is the only place where the token stands in full; the queue holds it sealed. */
@@ -122,6 +124,7 @@ const kinds: Readonly<Record<LetterKind, true>> = {
   token_reused: true,
   recovery_code_used: true,
   password_changed: true,
+  approval_asked: true,
   phone_changed: true,
   account_closed: true,
   password_reset: true,

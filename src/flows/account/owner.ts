@@ -15,6 +15,8 @@ export type AccountToken = {
   /** Seconds; when the log-in behind it was. */
   readonly authTime: number;
   readonly acr: string | undefined;
+  /** How they logged in, where it says so (RFC 8176). */
+  readonly amr?: readonly string[] | undefined;
 };
 
 /** The token of this value, if an introspection at this moment would call it active. */

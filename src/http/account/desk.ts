@@ -4,7 +4,7 @@
  * sent through the sign-in and comes back to the page they wanted.
  */
 import Router from '@koa/router';
-import { missingProof, type Owner, type Visit } from '../../flows/account/owner.js';
+import { missingProof, type Owner, type StepUp, type Visit } from '../../flows/account/owner.js';
 import { ACCOUNT_CALLBACK } from '../../flows/ensure-account-client.js';
 import type { Visitor } from '../../flows/sign-in/index.js';
 import type { Clock } from '../../kernel/clock.js';
@@ -45,6 +45,8 @@ export type Call = {
   goTo(path: string, notice?: Notice): void;
   /** Gets a new token, silently while the session lives, and goes on to the page. */
   renew(path: string, notice?: Notice): Promise<void>;
+  /** Has the owner prove more first, and comes back to the page. */
+  prove(path: string, more: StepUp): Promise<void>;
   /** Forgets who it was, and goes to a page for everybody. */
   leave(path: string): void;
 };
@@ -72,11 +74,18 @@ export function createDesk(parts: DeskParts) {
 
   const begin = async (
     ctx: AppContext,
-    input: { to: string; owner?: Owner | undefined; stepUp?: boolean; notice?: Notice | undefined },
+    input: {
+      to: string;
+      owner?: Owner | undefined;
+      stepUp?: boolean | StepUp;
+      notice?: Notice | undefined;
+    },
   ): Promise<void> => {
     if (!(await parts.isOpen())) return aside(ctx, 403, 'closed');
     const { owner, notice } = input;
-    const stepUp = input.stepUp && owner ? missingProof(owner, parts.clock) : undefined;
+    const { stepUp: wanted } = input;
+    const lacks = wanted === true && owner ? missingProof(owner, parts.clock) : undefined;
+    const stepUp = typeof wanted === 'object' ? wanted : lacks;
     const begun = await client.begin({
       stepUp,
       loginHint: owner?.email || undefined,
@@ -114,6 +123,7 @@ export function createDesk(parts: DeskParts) {
         send(ctx, path);
       },
       renew: (path, notice) => begin(ctx, { to: path, owner, notice }),
+      prove: (path, more) => begin(ctx, { to: path, owner, stepUp: more }),
       leave(path) {
         cookies.clearSession(ctx);
         send(ctx, path);

@@ -2,16 +2,19 @@
 import type Router from '@koa/router';
 import type { ReadActivity } from '../../flows/account/activity.js';
 import type { ManageApplications } from '../../flows/account/applications.js';
+import type { ManageApprovals } from '../../flows/account/approvals.js';
 import type { ChangeEmail } from '../../flows/account/change-email.js';
 import type { ManageDevices } from '../../flows/account/devices.js';
 import type { ManagePasskeys } from '../../flows/account/passkeys.js';
 import type { ManageSecondFactor } from '../../flows/account/second-factor.js';
 import type { ManageSessions } from '../../flows/account/sessions.js';
+import type { SignOutEverywhere } from '../../flows/account/sign-out-everywhere.js';
 import type { Keyring } from '../../kernel/keyring.js';
 import type { RequestState } from '../context.js';
 import type { InProcessFetch } from '../in-process.js';
 import { accountOverviewPage } from '../views.js';
 import { activityPages } from './activity.js';
+import { approvalPages } from './approvals.js';
 import { authenticatorPages } from './authenticators.js';
 import { createAccountClient } from './client.js';
 import { createAccountCookies } from './cookies.js';
@@ -21,7 +24,7 @@ import { emailPages } from './email.js';
 import { passkeyPages } from './passkeys.js';
 import { type PasswordParts, passwordPages } from './password.js';
 import { closingPages, type ProfileParts, profilePages } from './profile.js';
-import { applicationPages, sessionPages } from './sessions.js';
+import { applicationPages, everywherePages, sessionPages } from './sessions.js';
 
 export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
   PasswordParts &
@@ -31,7 +34,9 @@ export type AccountParts = Omit<DeskParts, 'client' | 'cookies'> &
     readonly changeEmail: ChangeEmail;
     readonly manageDevices: ManageDevices;
     readonly manageSessions: ManageSessions;
+    readonly signOutEverywhere: SignOutEverywhere;
     readonly manageApplications: ManageApplications;
+    readonly manageApprovals: ManageApprovals;
     readonly secondFactor: ManageSecondFactor;
     readonly managePasskeys: ManagePasskeys;
   };
@@ -47,15 +52,22 @@ export function accountRoutes(parts: AccountParts, fetch: InProcessFetch): Route
 
   desk.page('', { fresh: false }, async (call) => {
     const overview = await parts.lookOver(call.owner);
-    call.ctx.body = accountOverviewPage({ ...call.frame('overview'), ...overview });
+    const waiting = await parts.manageApprovals.list(call.owner);
+    call.ctx.body = accountOverviewPage({
+      ...call.frame('overview'),
+      ...overview,
+      approvals: waiting.length,
+    });
   });
   emailPages(desk, parts.changeEmail);
   passwordPages(desk, parts);
   authenticatorPages(desk, { ...parts, host: new URL(issuer).host });
   passkeyPages(desk, parts.managePasskeys);
   devicePages(desk, parts.manageDevices);
+  everywherePages(desk, parts.signOutEverywhere);
   sessionPages(desk, parts.manageSessions);
   applicationPages(desk, parts.manageApplications);
+  approvalPages(desk, parts.manageApprovals);
   activityPages(desk, parts.readActivity);
   profilePages(desk, parts);
   closingPages(desk, parts);

@@ -1,10 +1,14 @@
 /** The pages with the browsers that are signed in, and with the applications that have access. */
 import type { ManageApplications, OwnApplication } from '../../flows/account/applications.js';
 import type { ManageSessions } from '../../flows/account/sessions.js';
+import type { SignOutEverywhere } from '../../flows/account/sign-out-everywhere.js';
+import { pageOf } from '../language.js';
 import {
   accountApplicationQuestionPage,
   accountApplicationsPage,
+  accountEverywherePage,
   accountSessionsPage,
+  accountSignedOutPage,
 } from '../views.js';
 import type { Call, Desk } from './desk.js';
 
@@ -26,6 +30,26 @@ export function sessionPages(desk: Desk, sessions: ManageSessions): void {
   desk.form('/sessions/:id/end', { ...FRESH, on: SESSIONS }, async (call) => {
     const done = await sessions.end(call.owner, call.visitor, { id: idOf(call) });
     call.goTo(SESSIONS, done === 'done' ? 'session-ended' : 'nothing-left');
+  });
+}
+
+export const SIGNED_OUT = '/account/signed-out';
+const EVERYWHERE = `${SESSIONS}/everywhere`;
+
+export function everywherePages(desk: Desk, signOutEverywhere: SignOutEverywhere): void {
+  desk.page('/sessions/everywhere', FRESH, (call) => {
+    const frame = call.frame('sessions');
+    call.ctx.body = accountEverywherePage({ ...frame, action: EVERYWHERE });
+  });
+  desk.form('/sessions/everywhere', { ...FRESH, on: EVERYWHERE }, async (call) => {
+    const done = await signOutEverywhere(call.owner, call.visitor);
+    if (done === 'overtaken') return call.goTo(SESSIONS, 'changed-meanwhile');
+    return call.leave(SIGNED_OUT);
+  });
+  // Nobody is signed in any more who could be asked for; it tells nothing about anybody.
+  desk.router.get(SIGNED_OUT, (ctx) => {
+    ctx.type = 'html';
+    ctx.body = accountSignedOutPage(pageOf(ctx));
   });
 }
 

@@ -24,6 +24,7 @@ const ROUTES = new Set([
   '/oauth2/revoke',
   '/oauth2/par',
   '/oauth2/device_authorization',
+  '/oauth2/backchannel-authentication',
 ]);
 // As long as a client's id can be, and more; the rest of a made-up one is nobody's concern.
 const LONGEST = 256;

@@ -4,7 +4,7 @@ import { readDeviceLabel } from '../../domain/risk/index.js';
 import { formTarget, localPath } from '../links.js';
 import { type AccountFrame, frameOf } from './account.js';
 import { identityLabel } from './consent.js';
-import { render } from './render.js';
+import { type PageProps, render } from './render.js';
 
 export function accountSessionsPage(
   props: AccountFrame & {
@@ -28,10 +28,22 @@ export function accountSessionsPage(
       applications: session.applications,
       endAction: formTarget(`/account/sessions/${session.id}/end`),
     })),
+    everywhereHref: localPath('/account/sessions/everywhere'),
     othersAction: props.sessions.some(({ here }) => !here)
       ? formTarget('/account/sessions/others/end')
       : undefined,
   });
+}
+
+export function accountEverywherePage(props: AccountFrame & { readonly action: string }): string {
+  return render('account/everywhere-question', props, {
+    ...frameOf(props),
+    action: formTarget(props.action),
+  });
+}
+
+export function accountSignedOutPage(props: PageProps): string {
+  return render('account/everywhere-done', props, {});
 }
 
 export type ApplicationRow = {

@@ -37,6 +37,8 @@ export function accountOverviewPage(
     readonly secondFactorSince: Date | undefined;
     readonly recoveryCodesLeft: number;
     readonly devices: number;
+    /** How many requests wait for their answer. */
+    readonly approvals?: number | undefined;
     /** Since when their address has taken no letters. */
     readonly mailRefusedAt?: Date | undefined;
   },
@@ -47,6 +49,7 @@ export function accountOverviewPage(
     since: props.secondFactorSince,
     codesLeft: props.recoveryCodesLeft,
     devices: props.devices,
+    approvals: props.approvals ?? 0,
     mailRefusedAt: props.mailRefusedAt,
   });
 }

@@ -31,6 +31,13 @@ export type ConsentResource = {
   readonly scopes: readonly { readonly name: string; readonly description: string }[];
 };
 
+/** A payment to approve, as the request spelled it. */
+export type ConsentPayment = {
+  readonly instructedAmount: { readonly currency: string; readonly amount: string };
+  readonly order: string;
+  readonly creditorName?: string | undefined;
+};
+
 export function consentPage(
   props: PageProps & {
     readonly client: ClientBrand;
@@ -44,10 +51,12 @@ export function consentPage(
     readonly identity: readonly ConsentIdentity[];
     readonly resources: readonly ConsentResource[];
     readonly offline: boolean;
+    readonly payment?: ConsentPayment | undefined;
     /** Where access is taken back, a path of this server. */
     readonly accountHref?: string | undefined;
   },
 ): string {
+  const resources = props.resources.filter((resource) => resource.scopes.length > 0);
   return render('signin/consent', props, {
     brand: brandOf(props.client),
     links: linksOf(props.client),
@@ -57,8 +66,10 @@ export function consentPage(
     csrf: props.csrf,
     signedInAs: props.signedInAs,
     identity: props.identity,
-    resources: props.resources.filter((resource) => resource.scopes.length > 0),
+    resources,
     offline: props.offline,
+    access: !props.payment || props.identity.length + resources.length > 0 || props.offline,
+    payment: props.payment,
     accountHref: localPath(props.accountHref),
   });
 }

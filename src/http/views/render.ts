@@ -32,7 +32,7 @@ export type PageProps = {
 
 /**
  * Draws `views/<template>.eta`. Besides `data` a template has `it.t`, `it.html`, `it.day`,
- * `it.minute` and `it.device` for all that is said (see `words/`).
+ * `it.minute`, `it.money` and `it.device` for all that is said (see `words/`).
  */
 export function render(template: string, props: PageProps, data: object): string {
   const words = wordsIn(props.language ?? DEFAULT_LANGUAGE);

@@ -32,6 +32,8 @@ export async function accountStates(draw: Draw): Promise<States> {
   const devicesPage = draw(views.accountDevicesPage);
   const deviceQuestionPage = draw(views.accountDeviceQuestionPage);
   const sessionsPage = draw(views.accountSessionsPage);
+  const everywherePage = draw(views.accountEverywherePage);
+  const signedOutPage = draw(views.accountSignedOutPage);
   const applicationsPage = draw(views.accountApplicationsPage);
   const applicationQuestionPage = draw(views.accountApplicationQuestionPage);
   const asidePage = draw(views.accountAsidePage);
@@ -43,6 +45,15 @@ export async function accountStates(draw: Draw): Promise<States> {
       secondFactorSince: new Date('2026-04-02T12:00:00Z'),
       recoveryCodesLeft: 8,
       devices: 3,
+    }),
+    'account-overview-waiting': overviewPage({
+      ...mara,
+      section: 'overview',
+      passwordChangedAt: password.changedAt,
+      secondFactorSince: undefined,
+      recoveryCodesLeft: 0,
+      devices: 1,
+      approvals: 2,
     }),
     'account-overview-new': overviewPage({
       section: 'overview',
@@ -188,6 +199,12 @@ export async function accountStates(draw: Draw): Promise<States> {
         { ...session, id: 'b', device: 'Safari on iPhone', here: false, applications: [] },
       ],
     }),
+    'account-everywhere': everywherePage({
+      ...mara,
+      section: 'sessions',
+      action: '/account/sessions/everywhere',
+    }),
+    'account-signed-out': signedOutPage({}),
     'account-applications': applicationsPage({
       ...mara,
       section: 'applications',

@@ -160,6 +160,19 @@ export const ownPasskey = {
   needed: false,
 };
 
+/** What the shop's own application asks for, and nothing else. */
+export const consentPayment = {
+  ...consent,
+  identity: [],
+  resources: [],
+  offline: false,
+  payment: {
+    instructedAmount: { currency: 'EUR', amount: '1249.90' },
+    order: 'AO-2026-004711',
+    creditorName: 'Alder & Oak Furniture GmbH',
+  },
+};
+
 /** A consent with everything in it: what an operator named is in the operator's language. */
 export const consentFull = {
   ...consent,

@@ -1,6 +1,7 @@
 /** Every page in every state a person can meet. Imported where it is asked for, in development. */
 import type { PageProps } from '../../views/render.js';
 import { accountStates } from './account.js';
+import { approvalStates } from './approvals.js';
 import { deviceStates } from './device.js';
 import type { Draw, States } from './draw.js';
 import { emailCodeStates } from './email-code.js';
@@ -22,6 +23,7 @@ export async function pageStates(settings: PageProps): Promise<States> {
       registerStates,
       emailCodeStates,
       deviceStates,
+      approvalStates,
       recoveryStates,
       passkeysStates,
       signInStates,

@@ -5,6 +5,7 @@ import {
   code,
   consent,
   consentFull,
+  consentPayment,
   enrol,
   locked,
   logoutForm,
@@ -32,6 +33,19 @@ export async function signInStates(draw: Draw): Promise<States> {
   const homePage = draw(views.homePage);
   return {
     'consent-everything': consentPage(consentFull),
+    'consent-payment': consentPage(consentPayment),
+    'consent-payment-and-access': consentPage({
+      ...consentPayment,
+      identity: [{ scope: 'openid', labelKey: 'openid' }],
+      resources: [
+        { name: 'Orders', scopes: [{ name: 'orders:read', description: 'See your orders' }] },
+      ],
+      payment: {
+        instructedAmount: { currency: 'JPY', amount: '128000' },
+        order: '8f4c1d2e-6b7a-4f5e-9c3d-2a1b0c9d8e7f/2026-11-22/long-order-id-64',
+      },
+      accountHref: '/account',
+    }),
     'sign-in': signInPage(signIn),
     'sign-in-email-code': signInPage({
       ...signIn,

@@ -1,0 +1,114 @@
+/** One request, many hands: over two nodes it is answered once and fetched once. */
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ownerAt } from '../support/account.js';
+import { answerOldest, ask, asked, CIBA, ENDPOINT, press, waitingPages } from '../support/ciba.js';
+import { atOnce, basic, ORDERS, postToNode } from '../support/protocol.js';
+import { startServer, type TestServer } from '../support/server.js';
+import { demoClient } from '../support/shopper.js';
+import { browserAt, openPeople, type People } from '../support/sign-in.js';
+
+let first: TestServer;
+let nodes: readonly TestServer[];
+let people: People;
+
+const calm = { LATCHKEY_BOT_CHALLENGE: 'off', LATCHKEY_TRUSTED_PROXIES: '127.0.0.1' };
+
+beforeAll(async () => {
+  first = await startServer({ env: calm });
+  const second = await startServer({
+    like: first,
+    env: { ...calm, LATCHKEY_ISSUER: first.issuer },
+  });
+  nodes = [first, second];
+  people = await openPeople(first);
+}, 90_000);
+afterAll(async () => {
+  await people?.close();
+  await nodes?.[1]?.stop();
+  await first?.stop();
+});
+
+const authorization = () => basic(demoClient(first, 'telephone_desk') as never);
+const pollAt = (index: number, authReqId: string) =>
+  postToNode(
+    nodes[index % nodes.length] as TestServer,
+    '/oauth2/token',
+    { grant_type: CIBA, auth_req_id: authReqId, resource: ORDERS },
+    { authorization: authorization() },
+  );
+let nets = 0;
+const someone = async () => {
+  nets += 1;
+  return ownerAt(first, people, browserAt(first, `10.11.0.${nets}`), await people.add());
+};
+const recordsOf = (subject: string) =>
+  people.query(
+    `SELECT event FROM audit_events
+      WHERE subject_id = $1 AND event IN ('ciba_approved', 'ciba_refused')`,
+    [subject],
+  );
+
+test('what was approved is fetched once', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const owner = await someone();
+    const id = await asked(first, owner.person.email);
+    await answerOldest(owner, 'approve');
+    const replies = await atOnce(50, (index) => pollAt(index, id));
+    expect(replies.filter(({ status }) => status === 200).length).toBe(1);
+    for (const { status, json } of replies) {
+      if (status !== 200) expect([status, json.error]).toEqual([400, 'invalid_grant']);
+    }
+  }
+}, 60_000);
+
+test('of fifty polls at once one is in time, whichever node they reach', async () => {
+  const owner = await someone();
+  const id = await asked(first, owner.person.email);
+  const replies = await atOnce(50, (index) => pollAt(index, id));
+  const said = replies.map(({ json }) => json.error);
+  expect(said.filter((error) => error === 'authorization_pending').length).toBe(1);
+  expect(said.filter((error) => error === 'slow_down').length).toBe(49);
+}, 60_000);
+
+test('of twenty requests at once to one shopper three wait, at however many nodes', async () => {
+  const owner = await someone();
+  const replies = await atOnce(20, (index) =>
+    postToNode(
+      nodes[index % nodes.length] as TestServer,
+      ENDPOINT,
+      { scope: 'openid', login_hint: owner.person.email },
+      { authorization: authorization() },
+    ),
+  );
+  expect(replies.filter(({ status }) => status === 200).length).toBe(3);
+  expect(replies.filter(({ status }) => status === 429).length).toBe(17);
+  expect(waitingPages(await owner.open('/account/approvals')).length).toBe(3);
+  expect((await ask(first, owner.person.email)).status).toBe(429);
+}, 60_000);
+
+test('of a yes and a no at the same moment one counts, and it alone is on record', async () => {
+  for (let round = 0; round < 5; round += 1) {
+    const owner = await someone();
+    const id = await asked(first, owner.person.email);
+    const [path = ''] = waitingPages(await owner.open('/account/approvals'));
+    const page = await owner.open(path);
+    await Promise.all([
+      press(owner, page, path, 'approve'),
+      press(owner, page, path, 'refuse'),
+      press(owner, page, path, 'approve'),
+      press(owner, page, path, 'refuse'),
+    ]);
+    const records = await recordsOf(owner.person.id);
+    expect(records.length).toBe(1);
+    const { status, json } = await pollAt(round, id);
+    if (records[0]?.event === 'ciba_approved') expect(status).toBe(200);
+    else expect([status, json.error]).toEqual([400, 'access_denied']);
+    // Whoever came second has left no grant behind.
+    const grants = await people.query(
+      `SELECT 1 FROM artifacts
+        WHERE account_id = $1 AND kind = 'Grant' AND client_id = 'demo-telephone-desk'`,
+      [owner.person.id],
+    );
+    expect(grants.length).toBe(status === 200 ? 1 : 0);
+  }
+}, 60_000);

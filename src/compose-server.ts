@@ -7,6 +7,8 @@ import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
 import { createUndoEmailChange } from './flows/account/undo-email-change.js';
 import { createIsCallingOrigin } from './flows/account/web-origins.js';
+import { createManageRegistration } from './flows/client-registration/manage.js';
+import { createRegisterItself } from './flows/client-registration/register.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
 import { createEnterEmailCode } from './flows/email-code/enter.js';
 import { createRequestEmailCode } from './flows/email-code/request.js';
@@ -18,6 +20,7 @@ import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
+import { REGISTRATION_PATH } from './http/client-registration/routes.js';
 import { type AppContext, originOf } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
 import { createDeviceRenderer } from './http/device-pages.js';
@@ -25,6 +28,7 @@ import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
+import { createClientCheck } from './oidc/client-check.js';
 import { createDevicePages } from './oidc/device-pages.js';
 import { createDirectory } from './oidc/directory.js';
 import { createHost } from './oidc/host.js';
@@ -64,6 +68,8 @@ export async function composeServer(
     onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
   });
   const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
+  const registrationEndpoint =
+    config.registration === 'token' ? config.issuer + REGISTRATION_PATH : undefined;
   const describeAccount = async (accountId: string) => {
     const person = await domain.identity.findPerson(accountId);
     return {
@@ -84,6 +90,7 @@ export async function composeServer(
     mutualTls: mutualTlsOf(config),
     outgoing,
     keyring: core.keyring,
+    registrationEndpoint,
     pages,
     devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
     devices: {
@@ -125,6 +132,11 @@ export async function composeServer(
     networks: limits,
     challenges: createBotChallenge({ keys: config.cookieKeys, clock }),
     challengeMode: config.botChallenge,
+  };
+  const registering = {
+    ...owned,
+    checkByHost: createClientCheck(host, mutualTlsOf(config)),
+    uriOf: (clientId: string) => `${registrationEndpoint}/${clientId}`,
   };
   const { minLength } = config.passwords;
   const { origin, hostname, host: name } = new URL(config.issuer);
@@ -240,6 +252,13 @@ export async function composeServer(
       ...ownAccount,
     },
     admin: { issuer: config.issuer, listKeys: () => domain.keys.list(), ...flows },
+    clientRegistration: registrationEndpoint
+      ? {
+          register: createRegisterItself(registering),
+          manage: createManageRegistration(registering),
+          failures: limits.clientAuthFailures,
+        }
+      : undefined,
     health: {
       accepting: parts.accepting,
       database: () => core.postgres.ping(),

@@ -8,6 +8,7 @@ import type { Config } from './config/index.js';
 import { createAccess } from './domain/access/index.js';
 import { createAudit } from './domain/audit/index.js';
 import { createClaimMappings } from './domain/claims/index.js';
+import { createClientRegistrations } from './domain/client-registrations/index.js';
 import { createBrands, createClients } from './domain/clients/index.js';
 import {
   createCredentials,
@@ -41,6 +42,11 @@ import { createAuthorizeAdministrator } from './flows/authorize-administrator.js
 import { createBrandClient } from './flows/brand-client.js';
 import { createChangeScopeDemand } from './flows/change-scope-demand.js';
 import { createChangeAccountStatus, createChangeClientStatus } from './flows/change-status.js';
+import { createRemoveClient } from './flows/client-registration/remove.js';
+import {
+  createIssueRegistrationToken,
+  createRevokeRegistrationToken,
+} from './flows/client-registration/tokens.js';
 import { createConfigureClient } from './flows/configure-client.js';
 import { createCreateAccount } from './flows/create-account.js';
 import { createCreateResourceServer } from './flows/create-resource-server.js';
@@ -127,6 +133,7 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
       ...createClients({ db, clock, production }),
       ...createBrands({ db, colours, readMarkup }),
     },
+    clientRegistrations: createClientRegistrations({ db }),
     access: createAccess({ db }),
     claims: createClaimMappings({ db }),
     grants: createGrants({ db, keyring }),
@@ -199,6 +206,9 @@ export function composeCore(
     mapClaim: createMapClaim(given),
     unmapClaim: createUnmapClaim(given),
     configureClient: createConfigureClient(given),
+    issueRegistrationToken: createIssueRegistrationToken(given),
+    revokeRegistrationToken: createRevokeRegistrationToken(given),
+    removeClient: createRemoveClient(given),
     brandClient,
     endReusedGrant: createEndReusedGrant({ ...given, clock }),
     allowSignUp: createAllowSignUp(given),

@@ -199,7 +199,7 @@ describe('the pages', () => {
     const called = [...prose].flatMap(([page, text]) =>
       [
         ...text.matchAll(
-          /(?:npm run latchkey -- |node dist\/main\.js |[`\n]latchkey )((?:users|clients|claims|resource-servers|keys) [a-z-]+|[a-z-]+)/g,
+          /(?:npm run latchkey -- |node dist\/main\.js |[`\n]latchkey )((?:users|clients|claims|resource-servers|keys|registration-tokens) [a-z-]+|[a-z-]+)/g,
         ),
       ].map(([, name = '']) => ({ page, name })),
     );

@@ -125,7 +125,8 @@ const create: Command = {
   },
 };
 
-function readAllowance(value: string): [string, string[]] {
+/** `<indicator>=<scopes>` as a pair. */
+export function readAllowance(value: string): [string, string[]] {
   const at = value.lastIndexOf('=');
   if (at < 1) throw new UsageError('--allow must be <indicator>=<scope>[,<scope>…]');
   const scopes = value.slice(at + 1).split(/[\s,]+/);
@@ -155,6 +156,8 @@ const list: Command = {
         clients.push(...page);
         after = page.length === 100 ? page[page.length - 1]?.id : undefined;
       } while (after);
+      const ids = clients.map(({ id }) => id);
+      const byItself = await domain.clientRegistrations.listSelfRegistered(ids);
       return done(
         clients.map(({ id, name, status, authMethod, firstParty, ...client }) => ({
           client_id: id,
@@ -164,9 +167,19 @@ const list: Command = {
           firstParty,
           signUp: client.selfRegistration,
           emailCode: client.emailCode,
+          selfRegistered: byItself.has(id),
         })),
         ...table(
-          ['ID', 'NAME', 'STATUS', 'AUTHENTICATION', 'FIRST PARTY', 'SIGN-UP', 'E-MAIL CODE'],
+          [
+            'ID',
+            'NAME',
+            'STATUS',
+            'AUTHENTICATION',
+            'FIRST PARTY',
+            'SIGN-UP',
+            'E-MAIL CODE',
+            'REGISTERED BY',
+          ],
           clients.map((client) => [
             client.id,
             client.name,
@@ -175,6 +188,7 @@ const list: Command = {
             client.firstParty ? 'yes' : 'no',
             client.selfRegistration ? 'on' : 'off',
             client.emailCode ? 'on' : 'off',
+            byItself.has(client.id) ? 'itself' : 'an operator',
           ]),
         ),
       );

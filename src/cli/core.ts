@@ -2,6 +2,11 @@
 import type { BrandClient } from '../flows/brand-client.js';
 import type { ChangeScopeDemand } from '../flows/change-scope-demand.js';
 import type { ChangeStatus } from '../flows/change-status.js';
+import type { RemoveClient } from '../flows/client-registration/remove.js';
+import type {
+  IssueRegistrationToken,
+  RevokeRegistrationToken,
+} from '../flows/client-registration/tokens.js';
 import type { ConfigureClient } from '../flows/configure-client.js';
 import type { CreateAccount } from '../flows/create-account.js';
 import type { CreateResourceServer } from '../flows/create-resource-server.js';
@@ -35,6 +40,9 @@ export type CliCore = {
     readonly mapClaim: MapClaim;
     readonly unmapClaim: UnmapClaim;
     readonly configureClient: ConfigureClient;
+    readonly issueRegistrationToken: IssueRegistrationToken;
+    readonly revokeRegistrationToken: RevokeRegistrationToken;
+    readonly removeClient: RemoveClient;
     readonly allowSignUp: LogInPageSwitch;
     readonly allowEmailCode: LogInPageSwitch;
     readonly grantScopes: GrantScopes;

@@ -4,6 +4,7 @@
  */
 import { claimCommands } from './claims.js';
 import { brandCommand } from './client-brand.js';
+import { deleteCommand } from './client-delete.js';
 import { grantCommand } from './client-grant.js';
 import { switchCommands } from './client-switches.js';
 import { clientCommands } from './clients.js';
@@ -11,6 +12,7 @@ import { type Ask, type Command, UsageError } from './command.js';
 import type { CliCore } from './core.js';
 import { keyCommands } from './keys.js';
 import { postureCommand } from './posture.js';
+import { registrationTokenCommands } from './registration-tokens.js';
 import { resourceServerCommands } from './resource-servers.js';
 import { userCommands } from './users.js';
 
@@ -30,6 +32,8 @@ const commands: readonly Command[] = [
   brandCommand,
   ...switchCommands,
   grantCommand,
+  deleteCommand,
+  ...registrationTokenCommands,
   ...resourceServerCommands,
   ...claimCommands,
   ...keyCommands,

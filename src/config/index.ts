@@ -53,6 +53,8 @@ export type Config = {
   readonly mailFrom: MailSender;
   /** Whether the development mailbox may be read at `/dev/mailbox`. */
   readonly showMailbox: boolean;
+  /** Whether clients may register themselves, with a token of the operator's. */
+  readonly registration: 'off' | 'token';
   readonly outboundAllow: readonly string[];
   /** Off lifts the limits of whole networks, never the lockout of an account. */
   readonly rateLimits: boolean;
@@ -273,6 +275,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     smtpUrl,
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),
+    registration: read.oneOf('LATCHKEY_REGISTRATION', ['off', 'token'], 'off'),
     outboundAllow: read.parsed(
       'LATCHKEY_OUTBOUND_ALLOW',
       parseOutboundAllow,

@@ -81,6 +81,12 @@ export const settings: readonly Setting[] = [
     meaning: 'File with the private key (PEM) of that certificate.',
   },
   {
+    name: 'LATCHKEY_REGISTRATION',
+    fallback: 'off',
+    meaning:
+      '`off` or `token`. With `token`, clients register themselves at `/oauth2/register` (RFC 7591) with an initial access token from `latchkey registration-tokens create`. Off, there is no such address.',
+  },
+  {
     name: 'LATCHKEY_MTLS',
     fallback: 'off',
     meaning:

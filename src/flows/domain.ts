@@ -2,6 +2,7 @@
 import type { Access } from '../domain/access/index.js';
 import type { Audit } from '../domain/audit/index.js';
 import type { ClaimMappings } from '../domain/claims/index.js';
+import type { ClientRegistrations } from '../domain/client-registrations/index.js';
 import type { Brands, Clients } from '../domain/clients/index.js';
 import type {
   Credentials,
@@ -35,6 +36,7 @@ export type Domain = {
   readonly registrations: Registrations;
   readonly risk: Risk & UserCodeTries;
   readonly clients: Clients & Brands;
+  readonly clientRegistrations: ClientRegistrations;
   readonly access: Access;
   readonly claims: ClaimMappings;
   readonly grants: Grants;

@@ -1,7 +1,8 @@
 /** A client is registered with what it may ask for, and given its first secret if it needs one. */
 
-import { identityScopes } from '../domain/access/index.js';
+import { identityScopes, type ResourceServer } from '../domain/access/index.js';
 import type { Actor, Origin } from '../domain/audit/index.js';
+import type { ClaimMapping } from '../domain/claims/index.js';
 import type { ClientDraft } from '../domain/clients/index.js';
 import type { FlowParts } from './domain.js';
 
@@ -23,35 +24,42 @@ export type RegisterClient = (
 ) => Promise<RegisterClientResult>;
 
 /** Whether clients of this kind prove themselves with a shared secret. */
-function needsSecret(client: ClientDraft): boolean {
+export function needsSecret(client: ClientDraft): boolean {
   return client.authMethod === 'client_secret_basic' || client.authMethod === 'client_secret_post';
+}
+
+/** What of the rights a client is to have does not exist, one sentence a fault. */
+export function rightsFaults(
+  { client, grants, audiences }: ClientRegistration,
+  servers: ReadonlyMap<string, ResourceServer>,
+  mappings: readonly ClaimMapping[],
+): string[] {
+  const personal = new Set<string>([...identityScopes, ...mappings.map(({ scope }) => scope)]);
+  const faults = (client.identityScopes ?? [])
+    .filter((scope) => !personal.has(scope))
+    .map((scope) => `${scope} is not an OpenID scope`);
+  for (const [indicator, scopes] of Object.entries(grants)) {
+    const owned = servers.get(indicator)?.scopes.map((scope) => scope.name);
+    if (!owned) faults.push(`There is no resource server ${indicator}`);
+    for (const scope of scopes) {
+      if (owned && !owned.includes(scope)) faults.push(`${indicator} has no scope ${scope}`);
+    }
+  }
+  for (const indicator of audiences) {
+    if (!servers.has(indicator)) faults.push(`There is no resource server ${indicator}`);
+  }
+  return faults;
 }
 
 export function createRegisterClient({ transact }: FlowParts): RegisterClient {
   return (input) =>
     transact(async ({ clients, access, claims, audit }) => {
       const { client } = input;
-      const faults = clients.faultsOf(client);
-      const own = await claims.listMappings();
-      const personal = new Set<string>([...identityScopes, ...own.map(({ scope }) => scope)]);
-      for (const scope of client.identityScopes ?? []) {
-        if (!personal.has(scope)) {
-          faults.push(`${scope} is not an OpenID scope`);
-        }
-      }
       const servers = new Map(
         (await access.listResourceServers()).map((server) => [server.indicator, server]),
       );
-      for (const [indicator, scopes] of Object.entries(input.grants)) {
-        const owned = servers.get(indicator)?.scopes.map((scope) => scope.name);
-        if (!owned) faults.push(`There is no resource server ${indicator}`);
-        for (const scope of scopes) {
-          if (owned && !owned.includes(scope)) faults.push(`${indicator} has no scope ${scope}`);
-        }
-      }
-      for (const indicator of input.audiences) {
-        if (!servers.has(indicator)) faults.push(`There is no resource server ${indicator}`);
-      }
+      const own = await claims.listMappings();
+      const faults = [...clients.faultsOf(client), ...rightsFaults(input, servers, own)];
       if (faults.length > 0) return { kind: 'invalid', faults };
 
       if ((await clients.register(client)) === 'id-taken') return { kind: 'id-taken' };

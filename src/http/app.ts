@@ -8,6 +8,10 @@ import { type AccountApiParts, accountApiRoutes } from './account-api/routes.js'
 import { type AdminParts, adminRoutes } from './admin/api.js';
 import { serveAssets } from './assets.js';
 import { type BrandParts, brandRoutes } from './brand.js';
+import {
+  type ClientRegistrationParts,
+  clientRegistrationRoutes,
+} from './client-registration/routes.js';
 import type { AppMiddleware, RequestState } from './context.js';
 import { type EmailCodeParts, emailCodeRoutes } from './email-code.js';
 import { type HealthParts, healthRoutes } from './health.js';
@@ -53,6 +57,8 @@ export type AppParts = {
   readonly accountApi: AccountApiParts;
   readonly admin: AdminParts;
   readonly verify: VerifyParts;
+  /** Undefined where clients cannot register themselves. */
+  readonly clientRegistration: ClientRegistrationParts | undefined;
   readonly health: HealthParts;
   readonly home: HomeParts;
   /** Undefined where nobody may read other people's letters: everywhere but in development. */
@@ -99,6 +105,7 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     ),
     accountApiRoutes(parts.accountApi),
     adminRoutes(parts.admin),
+    ...(parts.clientRegistration ? [clientRegistrationRoutes(parts.clientRegistration)] : []),
     ...(parts.mailbox ? [mailboxRoutes(parts.mailbox), designRoutes()] : []),
   ]) {
     app.use(router.routes());

@@ -5,7 +5,11 @@
 import { randomBytes } from 'node:crypto';
 import type Provider from 'oidc-provider';
 import type { Adapter, AdapterPayload, ClientMetadata } from 'oidc-provider';
-import { type ClientMetadata as Registered, secretMatches } from '../domain/clients/index.js';
+import {
+  type Client,
+  type ClientMetadata as Registered,
+  secretMatches,
+} from '../domain/clients/index.js';
 import type { Clock } from '../kernel/clock.js';
 import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
@@ -29,7 +33,7 @@ const GRANTS_OF_HOST = new Set([
 ]);
 
 /** Registration → the metadata names of RFC 7591. */
-function toMetadata({ client }: ClientFacts): ClientMetadata {
+export function hostMetadata(client: Client): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
   const metadata = client.metadata as Registered;
   return {
@@ -67,7 +71,7 @@ export function clientAdapter(
     async find(id) {
       const facts = await guarded(() => directory.findClient(id));
       if (facts) refuseWithoutCertificates(facts.client, mutualTls);
-      return facts && (toMetadata(facts) as AdapterPayload);
+      return facts && (hostMetadata(facts.client) as AdapterPayload);
     },
   };
 }

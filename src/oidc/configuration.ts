@@ -74,6 +74,8 @@ export type ConfigurationParts = {
   readonly directory: Directory;
   readonly keyring: Keyring;
   readonly pages: HostPages;
+  /** Where clients register themselves; undefined where they cannot. */
+  readonly registrationEndpoint: string | undefined;
   readonly endReused: EndReused;
   readonly devicePages: DevicePages;
   readonly devices: DeviceFlowParts;
@@ -135,7 +137,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       long: { ...cookie, path: '/' },
       short: { ...cookie },
     },
-    discovery: { ui_locales_supported: [...LANGUAGES], ...endpointAliases(parts.mutualTls) },
+    discovery: {
+      ui_locales_supported: [...LANGUAGES],
+      ...endpointAliases(parts.mutualTls),
+      ...(parts.registrationEndpoint ? { registration_endpoint: parts.registrationEndpoint } : {}),
+    },
     enabledJWA: {
       clientAuthSigningAlgValues: [...clientSigningAlgs],
       dPoPSigningAlgValues: [...PROOF_SIGNATURES],

@@ -8,7 +8,7 @@
  */
 import type { X509Certificate } from 'node:crypto';
 import { type Configuration, errors } from 'oidc-provider';
-import type { ClientWithSecrets } from '../domain/clients/index.js';
+import type { Client } from '../domain/clients/index.js';
 import { CERTIFICATE_ENDPOINTS, type ClientCertificate } from '../kernel/client-certificate.js';
 import type { Clock } from '../kernel/clock.js';
 import { subjectMatches } from './certificate-subject.js';
@@ -94,7 +94,7 @@ export function endpointAliases(parts: MutualTlsParts | undefined): Record<strin
  * leave the binding out and hand it bearer tokens. Throws `InvalidClientMetadata`.
  */
 export function refuseWithoutCertificates(
-  client: ClientWithSecrets,
+  client: Pick<Client, 'authMethod' | 'metadata'>,
   parts: MutualTlsParts | undefined,
 ): void {
   const { tls_client_certificate_bound_access_tokens: bound } = client.metadata as {

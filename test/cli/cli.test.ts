@@ -356,13 +356,14 @@ describe('clients list', () => {
       firstParty: true,
       signUp: true,
       emailCode: true,
+      selfRegistered: false,
     });
     expect(shown).toContainEqual(
       expect.objectContaining({ client_id: 'demo-orders-api', signUp: false, emailCode: false }),
     );
     const { lines } = await latchkey('clients', 'list');
     expect(lines[0]).toMatch(
-      /^ID +NAME +STATUS +AUTHENTICATION +FIRST PARTY +SIGN-UP +E-MAIL CODE$/,
+      /^ID +NAME +STATUS +AUTHENTICATION +FIRST PARTY +SIGN-UP +E-MAIL CODE +REGISTERED BY$/,
     );
     expect(lines).toHaveLength(shown.length + 1);
   });

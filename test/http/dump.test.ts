@@ -5,6 +5,13 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownerAt } from '../support/account.js';
+import {
+  initialToken,
+  managementOf,
+  OPEN,
+  registerAt,
+  sendMetadata,
+} from '../support/client-registration.js';
 import { askForCode, awaitCode, moveTo } from '../support/email-change.js';
 import {
   authorizeUrl,
@@ -41,7 +48,7 @@ const keepCookies = (whose: string, browser: Browser) => {
 };
 
 beforeAll(async () => {
-  server = await startServer({ env: { LOG_LEVEL: 'debug' } });
+  server = await startServer({ env: { ...OPEN, LOG_LEVEL: 'debug' } });
   await liveADay();
   ({ dump, columns } = await takeDump());
 }, 180_000);
@@ -137,6 +144,16 @@ async function liveADay() {
     'openid email',
   ]);
   keep('a new client’s secret', partner.client_secret);
+  const initial = await initialToken(server);
+  keep('an initial access token', initial.token);
+  const itself = { redirect_uris: ['https://fernhill.example/cb'], client_name: 'Fernhill' };
+  const made = await registerAt(server, initial.token, itself);
+  const { uri, access } = managementOf(made);
+  keep('the secret of a client that registered itself', made.json.client_secret);
+  keep('a registration access token that was replaced', access);
+  const put = { ...itself, client_id: made.json.client_id };
+  const changed = await sendMetadata(uri, access, put, { method: 'PUT' });
+  keep('a registration access token', managementOf(changed).access);
   const consenting = openBrowser(server);
   const ask = authorizeUrl({
     client_id: 'partner-shop',

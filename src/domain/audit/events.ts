@@ -11,6 +11,12 @@ export const auditEvents = {
   claim_unmapped: 'A claim of the shop’s own was taken away.',
   client_configured: 'The protocol settings of a client were changed.',
   client_created: 'A client was registered.',
+  client_registered: 'A client registered itself with an initial access token.',
+  client_changed: 'A client that registered itself changed its registration.',
+  client_deleted: 'A client that registered itself was taken away, by itself or by an operator.',
+  registration_token_created:
+    'An initial access token was made, with which clients can register themselves.',
+  registration_token_revoked: 'An initial access token was revoked; its clients stay.',
   client_sign_up_changed: 'Whether newcomers may create an account at a client was changed.',
   client_email_code_changed:
     'Whether shoppers may sign in at a client with a code by e-mail was changed.',

@@ -17,6 +17,8 @@ export type { AuditEntry, AuditPosition } from './store.js';
 export type Actor =
   | { readonly kind: 'account'; readonly id: string }
   | { readonly kind: 'client'; readonly id: string }
+  /** Whoever holds an initial access token; the id is the token's, not its value. */
+  | { readonly kind: 'registration-token'; readonly id: string }
   | { readonly kind: 'operator' }
   | { readonly kind: 'system' }
   | { readonly kind: 'anonymous' };

@@ -13,6 +13,7 @@ import type { Db } from '../../platform/postgres.js';
 import { changedColumns, draftOf, type ProtocolChanges } from './changes.js';
 import type { ClientDraft } from './draft.js';
 import { draftFaults } from './draft-faults.js';
+import { redirectUriFault } from './redirect-uri.js';
 import { type ClientRow, type ClientSecretRow, clientsStore, type Epoch } from './store.js';
 
 export { type Logo, logoTypes, MAX_LOGO_BYTES } from './brand/logo.js';
@@ -25,7 +26,7 @@ export {
   createBrands,
   describeChange,
 } from './brand.js';
-export type { ProtocolChanges } from './changes.js';
+export { draftOf, type ProtocolChanges } from './changes.js';
 export {
   authMethods,
   type ClientDraft,
@@ -33,6 +34,7 @@ export {
   idTokenAlgs,
   type RefreshLimits,
 } from './draft.js';
+export { nameFault } from './look-alike.js';
 export { type ClientMetadata, metadataNames } from './metadata.js';
 export {
   isFapi,
@@ -45,6 +47,11 @@ export { type Profile, profiles } from './profiles.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
 export type ClientWithSecrets = ClientRow &
   Epoch & { readonly secrets: readonly ClientSecretRow[] };
+
+/** What a draft would be once it is registered, for whoever has to judge it before. */
+export function clientOf(draft: ClientDraft): ClientRow {
+  return { ...rowOf(draft), status: 'active', createdAt: new Date(0) };
+}
 
 export const MAX_LIVE_SECRETS = 2;
 
@@ -70,6 +77,17 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
       return [...new Set((await store.listShops(of.except)).map(({ name }) => name))];
     },
 
+    /** What all the shop's own clients are called, switched off or not. */
+    listFirstPartyNames: (): Promise<string[]> => store.listFirstPartyNames(),
+
+    /** Which of a draft's redirect URIs may not be registered, and why. */
+    redirectFaultsOf: ({ redirectUris = [], applicationType }: ClientDraft): string[] =>
+      redirectUris.flatMap((uri) => {
+        const native = applicationType === 'native';
+        const fault = redirectUriFault(uri, { native, production });
+        return fault ? [`The redirect URI ${uri} ${fault}`] : [];
+      }),
+
     /** Why this draft may not be registered, one sentence a fault; empty when it may. */
     faultsOf: (draft: ClientDraft): string[] => draftFaults(draft, production),
 
@@ -93,6 +111,21 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
       await store.update(row);
       return 'changed';
     },
+
+    /**
+     * Makes a registered client exactly what the draft says. Its secrets stay, unless it does not
+     * authenticate with one any more. Call it in a transaction.
+     */
+    async replace(draft: ClientDraft): Promise<void> {
+      await store.update(rowOf(draft));
+      if (!draft.authMethod.startsWith('client_secret')) await store.deleteSecrets(draft.id);
+    },
+
+    /**
+     * Takes a client away for good; all that was issued to it is dead with it. Only for ids that
+     * nobody chooses: one that is registered again would bring its tokens back to life.
+     */
+    remove: (id: string): Promise<boolean> => store.remove(id),
 
     /**
      * Changes the protocol settings of a registered client: what is given replaces what was there,

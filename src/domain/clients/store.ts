@@ -116,6 +116,14 @@ export function clientsStore(db: Db) {
       });
     },
 
+    async listFirstPartyNames(): Promise<string[]> {
+      const rows = await db.client.findMany({
+        where: { firstParty: true },
+        select: { name: true },
+      });
+      return rows.map(({ name }) => name);
+    },
+
     async setStatus(id: string, status: 'active' | 'disabled'): Promise<boolean> {
       const changed = await db.$executeRaw`
         UPDATE clients
@@ -154,6 +162,14 @@ export function clientsStore(db: Db) {
       createdAt: Date;
     }): Promise<void> {
       await db.clientSecret.create({ data: row });
+    },
+
+    async deleteSecrets(clientId: string): Promise<number> {
+      return (await db.clientSecret.deleteMany({ where: { clientId } })).count;
+    },
+
+    async remove(id: string): Promise<boolean> {
+      return (await db.client.deleteMany({ where: { id } })).count > 0;
     },
 
     async deleteSecret(clientId: string, id: string): Promise<boolean> {

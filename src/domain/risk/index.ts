@@ -47,7 +47,7 @@ export { createUserCodeTries, type UserCodeTries } from './user-codes/tries.js';
 
 /**
  * Letters that open an account, make a new one or move one, passwords proposed under one link,
- * and letters that strangers cause.
+ * changes of a client by itself, and letters that strangers cause.
  */
 export type LimitedUse =
   | 'reset-letter'
@@ -56,6 +56,7 @@ export type LimitedUse =
   | 'email-letter'
   | 'code-letter'
   | 'code-letter-a-day'
+  | 'client-change'
   | 'letter-caused';
 
 export type Risk = ReturnType<typeof createRisk>;

@@ -59,10 +59,21 @@ const lists: Readonly<Record<string, Uses>> = {
     'urn:latchkey:acr:2': 'http/step-up.test.ts',
     'urn:latchkey:acr:phr': 'http/passkeys.test.ts',
   },
+  authorization_details_types_supported: { payment_initiation: 'http/rar.test.ts' },
   authorization_signing_alg_values_supported: each(
     'authorization_signing_alg_values_supported',
     'http/jarm.test.ts',
     OURS,
+  ),
+  backchannel_authentication_request_signing_alg_values_supported: {
+    // The same check of the same signatures as for other request objects.
+    ...each('request_object_signing_alg_values_supported', 'http/jar.test.ts', CLIENTS),
+    ES256: ['http/ciba.test.ts', "backchannel_authentication_request_signing_alg: 'ES256'"],
+  },
+  backchannel_token_delivery_modes_supported: each(
+    'backchannel_token_delivery_modes_supported',
+    'http/ciba.test.ts',
+    ['poll', 'ping'],
   ),
   claim_types_supported: { normal: ['http/claims.test.ts', 'claims_supported'] },
   claims_supported: {
@@ -89,6 +100,7 @@ const lists: Readonly<Record<string, Uses>> = {
   grant_types_supported: {
     authorization_code: ['clients/openid-client.test.ts', 'authorizationCodeGrant'],
     client_credentials: 'http/token.test.ts',
+    'urn:openid:params:grant-type:ciba': ['http/ciba.test.ts', 'CIBA'],
     refresh_token: ['clients/openid-client.test.ts', 'refreshTokenGrant'],
     'urn:ietf:params:oauth:grant-type:device_code': 'http/device.test.ts',
     'urn:ietf:params:oauth:grant-type:token-exchange': ['http/token-exchange.test.ts', 'EXCHANGE'],
@@ -154,6 +166,11 @@ const switches: Readonly<Record<string, readonly [value: boolean, file: string, 
   authorization_response_iss_parameter_supported: [true, 'clients/oauth4webapi.test.ts', '&iss='],
   backchannel_logout_session_supported: [true, 'http/backchannel-logout.test.ts', 'sid'],
   backchannel_logout_supported: [true, 'http/backchannel-logout.test.ts', 'notices'],
+  backchannel_user_code_parameter_supported: [
+    false,
+    'http/ciba.test.ts',
+    'backchannel_user_code_parameter_supported: false',
+  ],
   claims_parameter_supported: [true, 'http/authorize.test.ts', 'claims: JSON.stringify'],
   request_parameter_supported: [true, 'http/jar.test.ts', 'request_parameter_supported'],
   request_uri_parameter_supported: [false, 'http/jar.test.ts', 'request_uri_parameter_supported'],

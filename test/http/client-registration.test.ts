@@ -391,6 +391,11 @@ describe('a registration', () => {
       { request_uris: ['https://partner.example/r'] },
       'request_uris is not supported',
     ],
+    [
+      'payments',
+      { authorization_details_types: ['payment_initiation'] },
+      'authorization_details_types is not supported',
+    ],
     ['keys twice', { jwks: { keys: [] }, jwks_uri: 'https://partner.example/jwks' }, 'jwks'],
     ['a plain jwks_uri', { jwks_uri: 'http://partner.example/jwks' }, 'jwks_uri'],
     ['keys of the wrong kind', { jwks: 'none' }, 'jwks'],

@@ -38,8 +38,9 @@ export const refusal = (error: Refusal['error'], description: string): Refusal =
   description,
 });
 
+// Payments are asked for by clients an operator knows: nobody makes themself a creditor.
 const UNSUPPORTED =
-  /^(request_uris|[a-z_]+_encrypted_response_(alg|enc)|request_object_encryption_(alg|enc))$/;
+  /^(request_uris|authorization_details_types|[a-z_]+_encrypted_response_(alg|enc)|request_object_encryption_(alg|enc))$/;
 
 /**
  * Reads the body of a registration.

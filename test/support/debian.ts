@@ -10,6 +10,8 @@ import type { Missing } from './provided.js';
 export type Wanted = {
   /** Any of these will do, the first one first. */
   readonly programs: readonly string[];
+  /** What has to lie beside it. */
+  readonly files?: readonly string[];
   /** The Debian packages that bring it. */
   readonly packages: readonly string[];
 };
@@ -19,7 +21,9 @@ const PLACES = ['/usr/local/sbin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr
 const POLICY = '/usr/sbin/policy-rc.d';
 
 /** Where the program is; undefined if it is not on this machine. */
-export function findProgram({ programs }: Pick<Wanted, 'programs'>): string | undefined {
+export function findProgram(wanted: Pick<Wanted, 'programs' | 'files'>): string | undefined {
+  const { programs, files = [] } = wanted;
+  if (!files.every((path) => existsSync(path))) return undefined;
   const directories = [...(process.env.PATH ?? '').split(delimiter).filter(Boolean), ...PLACES];
   return directories
     .flatMap((directory) => programs.map((name) => join(directory, name)))

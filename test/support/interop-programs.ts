@@ -8,6 +8,12 @@ import type { Missing } from './provided.js';
 
 const wanted = {
   nginx: { programs: ['nginx'], packages: ['nginx-light'] },
+  apache: {
+    programs: ['apache2'],
+    files: ['/usr/lib/apache2/modules/mod_auth_openidc.so'],
+    packages: ['apache2-bin', 'libapache2-mod-auth-openidc'],
+  },
+  'oidc-agent': { programs: ['oidc-agent'], packages: ['oidc-agent-cli'] },
 } as const satisfies Record<string, Wanted>;
 
 export type ProgramName = keyof typeof wanted;

@@ -294,7 +294,10 @@ export async function composeServer(
       );
     },
     onError(error, requestId) {
-      log[error.row.log]({ requestId, code: error.code, err: error.cause ?? error }, error.message);
+      log[error.row.log](
+        { requestId, errorCode: error.code, err: error.cause ?? error },
+        error.message,
+      );
     },
   });
 

@@ -84,6 +84,7 @@ async function leaveMore(accountId: string): Promise<void> {
     // One that can no longer be undone: the account could not be closed before.
     `email_changes (id, account_id, sealed_from, token_hash, created_at, expires_at)
      VALUES (gen_random_uuid(), $1, 'f', uuid_send(gen_random_uuid()), now(), now())`,
+    "approval_stops (account_id, client_id, until) VALUES ($1, 'demo-telephone-desk', now())",
     "mail_refusals (account_id, address_index, refused_at) VALUES ($1, 'i', now())",
   ];
   for (const row of rows) await people.query(`INSERT INTO ${row}`, [accountId]);

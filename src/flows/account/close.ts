@@ -50,6 +50,7 @@ export function createCloseAccount(parts: FlowParts & { readonly clock: Clock })
       const credentials = await tx.credentials.forgetCredentials(accountId);
       const devices = await tx.risk.forgetAccount(accountId);
       await tx.attempts.forgetAccount(accountId);
+      await tx.grants.forgetApprovals(accountId);
       await tx.identity.forgetPerson(accountId);
       await tx.mail.forgetRefusal(accountId);
       await tx.audit.record({

@@ -72,6 +72,9 @@ export function createApprovals({ db, keyring }: { db: Db; keyring: Keyring }) {
     /** It was said, or never will be. */
     dropPing: ({ request }: Ping): Promise<void> => store.dropPing(hashFrom(request)),
 
+    /** Forgets what an account was asked and whom it has stopped: it is closed. */
+    forgetApprovals: (accountId: string): Promise<void> => store.forget(accountId),
+
     /** From now on this client does not ask this account, for so many seconds. */
     stopApprovals: (accountId: string, clientId: string, seconds: number): Promise<void> =>
       store.stop(accountId, clientId, seconds),

@@ -91,6 +91,14 @@ export function approvalsStore(db: Db) {
       return rows.length > 0;
     },
 
+    /** Deletes all that tells of an account: what it was asked, and whom it has stopped. */
+    async forget(accountId: string): Promise<void> {
+      await db.$executeRaw`
+        DELETE FROM approval_requests WHERE subject_id = ${accountId}::uuid`;
+      await db.$executeRaw`
+        DELETE FROM approval_stops WHERE account_id = ${accountId}::uuid`;
+    },
+
     /** Deletes up to `limit` rows of each kind that mean nothing any more; returns how many. */
     async purge(limit: number): Promise<number> {
       const requests = await db.$executeRaw`

@@ -84,10 +84,8 @@ describe('a machine with nothing on it', () => {
   beforeAll(fresh);
   afterAll(cleanUp);
 
-  it('has a server with a demo shop within seconds', async () => {
-    const before = performance.now();
+  it('has a server with a demo shop', async () => {
     const server = await startReady();
-    expect(performance.now() - before).toBeLessThan(15_000);
     expect(await readiness()).toBe(200);
     expect(server.stdout()).toContain(`Latchkey is ready at ${issuer()}`);
     expect(server.complaints()).toEqual([]);

@@ -13,6 +13,7 @@ const wanted = {
     files: ['/usr/lib/apache2/modules/mod_auth_openidc.so'],
     packages: ['apache2-bin', 'libapache2-mod-auth-openidc'],
   },
+  'oidc-agent': { programs: ['oidc-agent'], packages: ['oidc-agent-cli'] },
 } as const satisfies Record<string, Wanted>;
 
 export type ProgramName = keyof typeof wanted;

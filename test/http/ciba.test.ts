@@ -261,7 +261,7 @@ describe('a shopper', () => {
     expect(list.body).toContain('Telephone desk at Alder &amp; Oak');
     const [path = ''] = waitingPages(list);
     const page = await owner.open(path);
-    expect(page.body).toContain('<q class="said"><bdi>call 0800-EVIL now</q>');
+    expect(page.body).toContain('<q class="said"><bdi>call 0800-EVIL now</bdi></q>');
     expect(page.body).toContain('Place and change orders for you');
   });
 

@@ -8,27 +8,15 @@
  */
 import { digest } from '../../kernel/ids.js';
 import type { Keyring } from '../../kernel/keyring.js';
-import type { Bytes } from '../../kernel/sealed-box.js';
 import type { Db } from '../../platform/postgres.js';
+import { type Artifact, artifactRows, type Delegation } from './artifact.js';
 import { delegatedStore } from './delegated/store.js';
-import { deviceHandles, devicePolling, stageOf } from './device-codes.js';
-import {
-  type ArtifactKey,
-  type ArtifactKind,
-  outlivesExpiry,
-  type Payload,
-  spendableExpired,
-} from './kinds.js';
+import { deviceHandles, devicePolling } from './device-codes.js';
+import { type Ended, endingsStore, type KeptLogin } from './endings/store.js';
+import { type ArtifactKey, type ArtifactKind, type Payload, spendableExpired } from './kinds.js';
 import { type LogoutNotice, logoutNotices } from './notices/store.js';
 import { type OpenGrant, type OpenSession, ownedStore } from './owned/store.js';
-import { packPayload, unpackPayload } from './payload.js';
-import {
-  type ArtifactRow,
-  type Ended,
-  grantsStore,
-  type KeptLogin,
-  type NewArtifact,
-} from './store.js';
+import { grantsStore } from './store.js';
 
 export {
   type Approvals,
@@ -39,7 +27,9 @@ export {
   parsePing,
   SEND_PING as sendPingTask,
 } from './approvals/index.js';
+export type { Artifact, Delegation } from './artifact.js';
 export { POLL_SECONDS } from './device-codes.js';
+export type { Ended } from './endings/store.js';
 export {
   type ArtifactKey,
   type ArtifactKind,
@@ -53,25 +43,6 @@ export {
   SEND_NOTICE as sendNoticeTask,
 } from './notices/store.js';
 export type { OpenGrant, OpenSession } from './owned/store.js';
-export type { Ended } from './store.js';
-
-/** An artifact that still counts. */
-export type Artifact = {
-  readonly kind: ArtifactKind;
-  readonly idHash: Bytes;
-  /** With `consumed` (seconds) when it was spent. */
-  readonly payload: Payload;
-  /** A spent refresh token: whether it was spent within its client's grace (database time). */
-  readonly inGrace: boolean;
-  /** The grant it hangs on; it has the same owner and is alive as well. */
-  readonly grant: Payload | undefined;
-  readonly grantHash: Bytes | undefined;
-  /** The tokens it was made from, the first one first (RFC 8693); they are alive as well. */
-  readonly restsOn: readonly Bytes[];
-};
-
-/** What a token that is made from others hangs on: whatever ends one of them ends it. */
-export type Delegation = Pick<Artifact, 'restsOn'> & Partial<Pick<Artifact, 'grantHash'>>;
 
 export type Grants = ReturnType<typeof createGrants>;
 
@@ -81,70 +52,14 @@ export type RefreshAnswer = { readonly asked: string; readonly body: string };
 // No token looks like this: they have no spaces.
 const answerTo = (refreshToken: string) => `answer to ${refreshToken}`;
 
-const text = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined;
-const seconds = (value: unknown): number | undefined =>
-  typeof value === 'number' && Number.isFinite(value) ? Math.floor(value) : undefined;
-
 export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
+  const { hashOf, userCodeHashes, rowOf, present } = artifactRows(keyring);
   const store = grantsStore(db);
+  const endings = endingsStore(db);
   const owned = ownedStore(db);
   const handles = deviceHandles(keyring);
   const delegated = delegatedStore(db);
   const notices = logoutNotices(db);
-  const hashOf = (key: ArtifactKey): Bytes => ('id' in key ? digest(key.id) : key.idHash);
-
-  // A user code has 34 bits: its plain digest could be tried out within its ten minutes.
-  const userCodeHashes = (userCode: string): readonly Bytes[] =>
-    keyring.blindIndexes('user-code', userCode).map(({ index }) => index);
-
-  const rowOf = (
-    kind: ArtifactKind,
-    key: ArtifactKey,
-    payload: Payload,
-    ttlSeconds: number,
-    { authAt, delegation }: { authAt?: number | undefined; delegation?: Delegation } = {},
-  ): NewArtifact => {
-    const issuedAt = seconds(payload.iat) ?? 0;
-    const grantId = text(payload.grantId);
-    const userCode = text(payload.userCode);
-    const owned = kind !== 'Interaction' && kind !== 'PushedAuthorizationRequest';
-    return {
-      kind,
-      idHash: hashOf(key),
-      ...packPayload(keyring, kind, 'id' in key ? key.id : undefined, payload),
-      accountId: (owned && text(payload.accountId)) || null,
-      clientId: text(payload.clientId) ?? null,
-      grantHash: owned && grantId ? digest(grantId) : (delegation?.grantHash ?? null),
-      restsOn: delegation?.restsOn ?? [],
-      uid: kind === 'Session' ? (text(payload.uid) ?? null) : null,
-      userCodeHash: userCode ? (userCodeHashes(userCode)[0] ?? null) : null,
-      authAt: seconds(payload.loginTs) ?? seconds(payload.authTime) ?? authAt ?? issuedAt,
-      issuedAt,
-      ttlSeconds,
-      ...stageOf(kind, payload),
-    };
-  };
-
-  const present = (row: ArtifactRow | undefined, id?: string): Artifact | undefined => {
-    if (!row || (row.expired && !outlivesExpiry(row.kind))) return undefined;
-    // A gravestone: ended for good, unlike a spent token, which must be known when it comes back.
-    if (row.kind === 'Session' && row.consumedAt !== null) return undefined;
-    const payload = unpackPayload(keyring, row.kind, id, row);
-    if (row.consumedAt !== null) payload.consumed = row.consumedAt;
-    // Over by the database's clock is over, whatever this node's clock says.
-    if (row.expired) payload.exp = 1;
-    return {
-      kind: row.kind,
-      idHash: new Uint8Array(row.idHash),
-      payload,
-      inGrace: row.inGrace,
-      grant: row.grantPayload ? { ...row.grantPayload, kind: 'Grant' } : undefined,
-      grantHash: row.grantHash ? new Uint8Array(row.grantHash) : undefined,
-      restsOn: row.restsOn.map((hash) => new Uint8Array(hash)),
-    };
-  };
-
   return {
     /** The artifact of any kind that `id` is the value of, if it still counts. */
     async find(id: string): Promise<Artifact | undefined> {
@@ -261,22 +176,22 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
 
     /** @param uid of a session, which may have got another id meanwhile */
     async remove(kind: ArtifactKind, key: ArtifactKey, uid?: string): Promise<void> {
-      if (kind === 'Session') await store.bury(hashOf(key), uid ?? null);
-      else await store.remove(hashOf(key));
+      if (kind === 'Session') await endings.bury(hashOf(key), uid ?? null);
+      else await endings.remove(hashOf(key));
     },
 
     /**
      * Ends a grant with every token and code of it. False: somebody else has just done so, of any
      * number that try at once all but one.
      */
-    endGrant: (grantId: string): Promise<boolean> => store.endGrant(digest(grantId)),
+    endGrant: (grantId: string): Promise<boolean> => endings.endGrant(digest(grantId)),
 
     /** Ends every token and code that hangs on a grant. */
-    removeByGrant: (grantId: string): Promise<void> => store.removeByGrant(digest(grantId)),
+    removeByGrant: (grantId: string): Promise<void> => endings.removeByGrant(digest(grantId)),
 
     /** Ends what an account has; call it in the transaction that raises its epoch. */
     endAccount: (accountId: string, what: { sessions: boolean; tokens: boolean }): Promise<Ended> =>
-      store.removeByAccount(accountId, what),
+      endings.removeByAccount(accountId, what),
 
     /**
      * Ends what an account has but for one session, in which its owner has just proven themself
@@ -289,9 +204,9 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       sessionUid: string,
       login: KeptLogin,
     ): Promise<Ended & { readonly kept: boolean }> {
-      const kept = await store.renewLogin(sessionUid, accountId, login);
+      const kept = await endings.renewLogin(sessionUid, accountId, login);
       const what = { sessions: true, tokens: true, except: sessionUid };
-      return { ...(await store.removeByAccount(accountId, what)), kept };
+      return { ...(await endings.removeByAccount(accountId, what)), kept };
     },
 
     /** The browsers in which an account is signed in, the last one used first. */
@@ -316,6 +231,6 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
     tellOfLogout: (notice: LogoutNotice): Promise<void> => notices.tell(notice),
 
     /** Removes one batch of what expired long enough ago; returns its size. */
-    purgeExpired: (limit: number): Promise<number> => store.purge(limit),
+    purgeExpired: (limit: number): Promise<number> => endings.purge(limit),
   };
 }

@@ -1,14 +1,13 @@
 /** The parts list, second half: the protocol host, pages and admin API on top of a core. */
 import type { Core, Settled } from './compose.js';
 import { composeOwnAccount } from './compose-account.js';
+import { composeHost } from './compose-host.js';
 import { composePost } from './compose-post.js';
-import { maskEmail } from './domain/identity/index.js';
 import { createIdentifyCaller } from './flows/account/caller.js';
 import { createVisit } from './flows/account/owner.js';
 import { createUndoEmailChange } from './flows/account/undo-email-change.js';
 import { createIsCallingOrigin } from './flows/account/web-origins.js';
 import { createStoreApprovalAnswer } from './flows/approvals/answer.js';
-import { createAskForApproval } from './flows/approvals/ask.js';
 import { createManageRegistration } from './flows/client-registration/manage.js';
 import { createRegisterItself } from './flows/client-registration/register.js';
 import { type DemoSecrets, demoPeople } from './flows/demo-shop.js';
@@ -22,32 +21,21 @@ import { createRequestRegistration } from './flows/registration/request.js';
 import { createSignIn } from './flows/sign-in/index.js';
 import { createVerifyAccess } from './flows/verify-access.js';
 import { createApp } from './http/app.js';
-import { REGISTRATION_PATH } from './http/client-registration/routes.js';
-import { type AppContext, originOf } from './http/context.js';
 import { createDeviceCookie } from './http/device-cookie.js';
-import { createDeviceRenderer } from './http/device-pages.js';
-import { hostPages } from './http/host-pages.js';
 import { createFormTokens } from './http/middleware/form-guard.js';
 import { startPurge } from './jobs/purge.js';
 import { createFindAccountToken, createFindCallerToken } from './oidc/account-tokens.js';
 import { createManageApprovals } from './oidc/approvals.js';
-import { createDeliverPing, createStoreRequest } from './oidc/backchannel.js';
+import { createDeliverPing } from './oidc/backchannel.js';
 import { createClientCheck } from './oidc/client-check.js';
-import { createDevicePages } from './oidc/device-pages.js';
-import { createDirectory } from './oidc/directory.js';
-import { createHost } from './oidc/host.js';
 import { createInteractions } from './oidc/interactions.js';
 import { createDeliverLogout } from './oidc/logout-notices.js';
-import { createHostPages } from './oidc/pages.js';
-import { createPairwiseSubject } from './oidc/pairwise.js';
 import { createFindGateway, createFindLivingToken } from './oidc/verification.js';
-import { readAuthorities } from './platform/certificate-authorities.js';
 import { createBotChallenge } from './platform/challenge.js';
 import { startChangeFeed } from './platform/change-feed.js';
 import type { Logger } from './platform/logger.js';
 import { createMetrics } from './platform/metrics.js';
 import { createNetworkLimits } from './platform/network-limits.js';
-import { createOutboundFetch } from './platform/outbound.js';
 import { otpauthQr } from './platform/qr.js';
 import { openRedis } from './platform/redis.js';
 
@@ -61,69 +49,8 @@ export async function composeServer(
   const { domain, flows, clock } = core;
   const changes = startChangeFeed({ url: config.databaseUrl });
   const redis = config.redisUrl ? openRedis({ url: config.redisUrl }) : undefined;
-  const directory = createDirectory({
-    clients: domain.clients,
-    access: domain.access,
-    changes,
-    clock,
-  });
-  const outgoing = createOutboundFetch({
-    allow: config.outboundAllow,
-    onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
-  });
-  const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
-  const registrationEndpoint =
-    config.registration === 'token' ? config.issuer + REGISTRATION_PATH : undefined;
-  const describeAccount = async (accountId: string) => {
-    const person = await domain.identity.findPerson(accountId);
-    return {
-      maskedEmail: person?.email ? maskEmail(person.email) : '',
-      locale: person?.profile.locale,
-    };
-  };
-  const pages = createHostPages(hostPages);
-  const host = await createHost({
-    issuer: config.issuer,
-    cookieKeys: config.cookieKeys,
-    grants: domain.grants,
-    identity: domain.identity,
-    access: domain.access,
-    claims: domain.claims,
-    pairwiseSubject,
-    directory,
-    mutualTls: mutualTlsOf(config),
-    outgoing,
-    keyring: core.keyring,
-    registrationEndpoint,
-    pages,
-    storeRequest: createStoreRequest(createAskForApproval(core), (ctx) =>
-      originOf(ctx as AppContext),
-    ),
-    devicePages: createDevicePages(directory, createDeviceRenderer({ describeAccount }), pages),
-    devices: {
-      tries: config.rateLimits ? domain.risk : undefined,
-      answer: (code, request) =>
-        flows.storeDeviceCode(code, {
-          accountId: request?.oidc.session?.accountId,
-          origin: request ? originOf(request as unknown as AppContext) : {},
-        }),
-    },
-    keys: domain.keys,
-    changes,
-    clock,
-    actForShopper({ requestContext, ...input }) {
-      const { ip, requestId } = stateOf(requestContext);
-      return flows.actForShopper({ ...input, origin: { ip, requestId } });
-    },
-    events: {
-      onServerError: (error) => log.error({ err: error }, 'the protocol host failed'),
-      onTokenReuse({ requestContext, ...seen }) {
-        const { ip, requestId } = stateOf(requestContext);
-        return flows.endReusedGrant({ ...seen, origin: { ip, requestId } });
-      },
-      onReloadFailed: (error) => log.error({ err: error }, 'signing keys could not be reloaded'),
-    },
-  });
+  const { directory, host, pairwiseSubject, registrationEndpoint, describeAccount, mutualTls } =
+    await composeHost(config, core, { log, changes });
   const metrics = createMetrics();
   const limits = createNetworkLimits({
     enabled: config.rateLimits,
@@ -142,7 +69,7 @@ export async function composeServer(
   };
   const registering = {
     ...owned,
-    checkByHost: createClientCheck(host, mutualTlsOf(config)),
+    checkByHost: createClientCheck(host, mutualTls),
     uriOf: (clientId: string) => `${registrationEndpoint}/${clientId}`,
   };
   const { minLength } = config.passwords;
@@ -312,13 +239,6 @@ export async function composeServer(
 }
 
 export type Server = Awaited<ReturnType<typeof composeServer>>;
-
-/** What the protocol host is told of client certificates; nothing where there are none. */
-function mutualTlsOf({ mutualTls: { mode, caFile, origin } }: Settled) {
-  return mode === 'off' ? undefined : { authorities: readAuthorities(caFile), origin };
-}
-
-const stateOf = (ctx: object) => (ctx as AppContext).state;
 
 function demoLogins({ passwords }: DemoSecrets) {
   return {

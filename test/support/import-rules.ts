@@ -245,6 +245,7 @@ const COMPOSITION = new Set([
   'settle.ts',
   'compose.ts',
   'compose-server.ts',
+  'compose-host.ts',
   'compose-post.ts',
   'compose-account.ts',
 ]);

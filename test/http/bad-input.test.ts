@@ -838,6 +838,7 @@ describe('pages', () => {
     );
   });
 
+  // Whole words where a word is short: three letters stand in many a random token.
   test('none of all these answers said anything about the inside', () => {
     expect(everything.length).toBeGreaterThan(200);
     for (const { what, reply } of everything) {
@@ -845,7 +846,7 @@ describe('pages', () => {
       expect([what, said]).toEqual([
         what,
         expect.not.stringMatching(
-          /\bat \S+ \(|node_modules|node:internal|\/dist\/|\/src\/|prisma|postgres|\bSELECT\b|\bINSERT\b|SQLSTATE|x-powered-by|oidc-provider|koa/i,
+          /\bat \S+ \(|node_modules|node:internal|\/dist\/|\/src\/|prisma|postgres|\bSELECT\b|\bINSERT\b|SQLSTATE|x-powered-by|oidc-provider|\bkoa\b/i,
         ),
       ]);
       expect([what, reply.status]).not.toEqual([what, 500]);

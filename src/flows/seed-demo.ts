@@ -95,7 +95,12 @@ export function createSeedDemo(parts: {
     const totpSecrets: Record<string, string> = {};
     for (const [name, person] of Object.entries(demoPeople)) {
       const password = newBearerValue(120);
-      const created = await createAccount({ ...person, password, actor: { kind: 'system' } });
+      const created = await createAccount({
+        ...person,
+        password,
+        generated: true,
+        actor: { kind: 'system' },
+      });
       if (created.kind === 'invalid') throw new Error(JSON.stringify(created));
       const secret =
         created.kind === 'created' ? created.totpSecret : await replaceProofs(person, password);

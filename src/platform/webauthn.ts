@@ -3,12 +3,6 @@
  * browser is asked, and whether its answer holds. Who the answer belongs to, and whether it has
  * been given before, is the credentials' business.
  */
-import {
-  generateAuthenticationOptions,
-  generateRegistrationOptions,
-  verifyAuthenticationResponse,
-  verifyRegistrationResponse,
-} from '@simplewebauthn/server';
 import { z } from 'zod';
 import type { Bytes } from '../kernel/sealed-box.js';
 
@@ -49,6 +43,10 @@ const TRANSPORTS: readonly string[] = ['ble', 'cable', 'hybrid', 'internal', 'nf
 /** Whom a passkey is for: our host, and pages of our origin only. */
 export type RelyingParty = { readonly id: string; readonly origin: string; readonly name: string };
 
+// Three hundred files, most of them about certificates: a third of the time that a command of the
+// CLI takes, and of no use to it. So they are read when the first passkey is.
+const library = () => import('@simplewebauthn/server');
+
 type Descriptor = { readonly id: Bytes; readonly transports: readonly string[] };
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
@@ -73,13 +71,18 @@ function challengeIn(clientDataJson: string): string | undefined {
 }
 
 export const webAuthn = {
-  registrationOptions: (input: {
+  /** Reads what the first ceremony would otherwise wait for. */
+  async warm(): Promise<void> {
+    await library();
+  },
+
+  registrationOptions: async (input: {
     rp: RelyingParty;
     challenge: Bytes;
     user: { handle: Bytes; name: string; displayName: string };
     exclude: readonly Descriptor[];
   }): Promise<object> =>
-    generateRegistrationOptions({
+    (await library()).generateRegistrationOptions({
       rpID: input.rp.id,
       rpName: input.rp.name,
       userID: input.user.handle,
@@ -94,12 +97,12 @@ export const webAuthn = {
       supportedAlgorithmIDs: ALGORITHMS,
     }),
 
-  authenticationOptions: (input: {
+  authenticationOptions: async (input: {
     rp: RelyingParty;
     challenge: Bytes;
     allow: readonly Descriptor[];
   }): Promise<object> =>
-    generateAuthenticationOptions({
+    (await library()).generateAuthenticationOptions({
       rpID: input.rp.id,
       challenge: input.challenge,
       timeout: TIMEOUT_MS,
@@ -111,6 +114,7 @@ export const webAuthn = {
   async verifyRegistration(input: { rp: RelyingParty; json: string; challenge: string }) {
     const response = parsed(registration, input.json);
     if (!response) return undefined;
+    const { verifyRegistrationResponse } = await library();
     const result = await verifyRegistrationResponse({
       response: { ...response, clientExtensionResults: {}, response: plain(response.response) },
       expectedChallenge: input.challenge,
@@ -167,6 +171,7 @@ export const webAuthn = {
     const response = parsed(assertion, input.json);
     if (!response) return undefined;
     const { userHandle, ...signed } = response.response;
+    const { verifyAuthenticationResponse } = await library();
     const result = await verifyAuthenticationResponse({
       response: { ...response, clientExtensionResults: {}, response: signed },
       expectedChallenge: input.challenge,

@@ -121,7 +121,11 @@ export async function composeServer(
     verify: {
       verifyAccess: createVerifyAccess({
         findGateway: createFindGateway(host),
-        findToken: createFindLivingToken(host, core.keyring, pairwiseSubject),
+        findToken: createFindLivingToken(host, {
+          keyring: core.keyring,
+          grants: domain.grants,
+          pairwiseSubject,
+        }),
         clock,
       }),
       failures: limits.clientAuthFailures,

@@ -162,6 +162,7 @@ async function planOnBehalf(
     scopes,
     longest: subject.remaining,
     claims: { ...login, act },
+    restsOn: delegation.restsOn,
     keep: (key, payload, ttl) => parts.grants.saveDelegated(key, payload, ttl, delegation),
   };
 }
@@ -189,15 +190,17 @@ async function planActing(
     throw new errors.InvalidScope('this asks for a log-in of the shopper', personal.name);
   }
   const staffId = actor.token.accountId;
+  const restsOn = [actor.artifact.idHash];
   return {
     accountId: shopperId,
     scopes,
     longest: Math.min(ACTING_SECONDS, actor.remaining),
     // Nothing of a log-in: the subject has not logged in.
     claims: { act: { sub: staffId, client_id: clientId } },
+    restsOn,
     ...(actor.token.isSenderConstrained() ? { boundLike: actor.token } : {}),
     async keep(key, payload, ttlSeconds) {
-      const token = { key, payload, ttlSeconds, restsOn: [actor.artifact.idHash] };
+      const token = { key, payload, ttlSeconds, restsOn };
       const asking = { staffId, shopperId, clientId, indicator, scopes, reason };
       const result = await parts.actForShopper({ ...asking, token, requestContext: ctx });
       if (result.kind === 'acting') return;

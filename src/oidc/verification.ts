@@ -4,7 +4,6 @@
  */
 import type Provider from 'oidc-provider';
 import type { FindGateway, FindLivingToken, LivingToken, Proof } from '../flows/verify-access.js';
-import type { Keyring } from '../kernel/keyring.js';
 import { readingOnce } from './adapter.js';
 import { factsOf } from './clients.js';
 import { provesPossession } from './dpop-proof.js';
@@ -12,7 +11,7 @@ import { guarded } from './errors.js';
 import type { Host } from './host.js';
 import { findAccessToken, findGrantOf } from './living-tokens.js';
 import { type PairwiseSubject, subjectOf } from './pairwise.js';
-import { readSignedToken } from './signed-tokens.js';
+import { readSignedToken, type SignedTokenParts } from './signed-tokens.js';
 
 /** Clients that have a secret and send it in a header; the names of others prove nothing. */
 export function createFindGateway(host: Pick<Host, 'current'>): FindGateway {
@@ -26,13 +25,14 @@ export function createFindGateway(host: Pick<Host, 'current'>): FindGateway {
 
 export function createFindLivingToken(
   host: Pick<Host, 'current'>,
-  keyring: Pick<Keyring, 'open'>,
-  pairwiseSubject: PairwiseSubject,
+  parts: SignedTokenParts & { readonly pairwiseSubject: PairwiseSubject },
 ): FindLivingToken {
   return (value) => {
     const provider = host.current();
     return readingOnce(async () =>
-      isSigned(value) ? signed(provider, keyring, value) : opaque(provider, pairwiseSubject, value),
+      isSigned(value)
+        ? signed(provider, parts, value)
+        : opaque(provider, parts.pairwiseSubject, value),
     );
   };
 }
@@ -91,10 +91,10 @@ async function opaque(
 
 async function signed(
   provider: Provider,
-  keyring: Pick<Keyring, 'open'>,
+  parts: SignedTokenParts,
   value: string,
 ): Promise<LivingToken | undefined> {
-  const claims = await readSignedToken(provider, keyring, value);
+  const claims = await readSignedToken(provider, parts, value);
   if (!claims) return undefined;
   const { client_id: clientId, sub, aud, scope, exp, cnf } = claims;
   const bound = (cnf ?? {}) as { readonly jkt?: string; readonly 'x5t#S256'?: string };

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ACCESS, exchange } from '../support/exchange.js';
 import {
   asGateway,
   type Keys,
@@ -47,6 +48,18 @@ const READ = { audience: ORDERS, scope: 'orders:read' };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const ask = (token: string, question: Fields = READ, as?: string) =>
   verify(server, question, bearer(token), as ? { as } : {});
+/** A shopper lets the storefront go to both APIs; it goes to one, which goes on to the other. */
+const onward = {
+  scope: 'openid orders:read catalog:read',
+  resource: ORDERS,
+  allowed: [ORDERS, CATALOG],
+};
+const exchanged = async (token: string) => {
+  const fields = { subject_token: token, subject_token_type: ACCESS, resource: CATALOG };
+  const { json, text } = await exchange(server, demoClient(server, 'orders_api'), fields);
+  if (typeof json.access_token !== 'string') throw new Error(text);
+  return json.access_token;
+};
 const AUTH = [
   'subject',
   'client',
@@ -127,6 +140,26 @@ describe('a token that is good', () => {
       'catalog_api',
     );
     expect(told(machine)).toMatchObject({ subject: '', client: 'demo-automation' });
+  });
+
+  test('may be a JWT that a service has made from another token, and says by whom', async () => {
+    const { access } = await shopperTokens(server, onward);
+    const token = await exchanged(access);
+    const { sub, exp } = decodeJwt(token);
+    const reply = await ask(token, { audience: CATALOG, scope: 'catalog:read' }, 'catalog_api');
+    expect(reply.status).toBe(200);
+    expect(told(reply)).toMatchObject({
+      subject: sub,
+      client: 'demo-orders-api',
+      scope: 'catalog:read',
+      audience: CATALOG,
+      acr: 'urn:latchkey:acr:1',
+      expires: String(exp),
+      act: '{"client_id":"demo-orders-api"}',
+    });
+    // Neither can be read from it which tokens it was made from.
+    const ref = Buffer.from(String(decodeJwt(token).latchkey_ref), 'base64url').toString('latin1');
+    expect(ref).not.toContain('restsOn');
   });
 
   test('is asked for with any method, under any host, and with no audience where there is one', async () => {
@@ -264,19 +297,25 @@ describe('a token that is not good', () => {
 });
 
 describe('what ends a token ends it here with the next request', { timeout: 60_000 }, () => {
-  const kinds: readonly [string, { scope: string; resource: string }, string][] = [
-    ['opaque', { scope: 'openid orders:read', resource: ORDERS }, 'orders_api'],
-    ['signed', { scope: 'openid catalog:read', resource: CATALOG }, 'catalog_api'],
+  type Wanted = { scope: string; resource: string; allowed?: readonly string[] };
+  const kinds: readonly [string, Wanted, string, string][] = [
+    ['opaque', { scope: 'openid orders:read', resource: ORDERS }, ORDERS, 'orders_api'],
+    ['signed', { scope: 'openid catalog:read', resource: CATALOG }, CATALOG, 'catalog_api'],
+    ['exchanged', onward, CATALOG, 'catalog_api'],
   ];
-  for (const [kind, wanted, as] of kinds) {
-    const question = { audience: wanted.resource };
+  for (const [kind, wanted, audience, as] of kinds) {
+    const question = { audience };
+    const issue = async (changes: Parameters<typeof shopperTokens>[1] = {}) => {
+      const tokens = await shopperTokens(server, { ...wanted, ...changes });
+      return kind === 'exchanged' ? { ...tokens, access: await exchanged(tokens.access) } : tokens;
+    };
     const dead = (token: string) => expectDead(token, question, as);
     const lives = async (token: string) =>
       expect((await ask(token, question, as)).status).toBe(200);
 
     test(`${kind}: the person is revoked, or disabled`, async () => {
       const user = await newShopper(server);
-      const first = (await shopperTokens(server, { ...wanted, user })).access;
+      const first = (await issue({ user })).access;
       await lives(first);
       await command(server, 'users', 'revoke', user.email);
       await dead(first);
@@ -284,14 +323,14 @@ describe('what ends a token ends it here with the next request', { timeout: 60_0
         (await shopperTokens(server, { scope: 'openid catalog:read', resource: CATALOG, user }))
           .access,
       );
-      const second = (await shopperTokens(server, { ...wanted, user })).access;
+      const second = (await issue({ user })).access;
       await lives(second);
       await command(server, 'users', 'disable', String(sub));
       await dead(second);
     });
 
     test(`${kind}: the browser is signed out`, async () => {
-      const { access, browser } = await shopperTokens(server, wanted);
+      const { access, browser } = await issue();
       await lives(access);
       const [, session] = [...browser.cookies].find(([name]) =>
         name.startsWith('latchkey_session|'),
@@ -306,12 +345,13 @@ describe('what ends a token ends it here with the next request', { timeout: 60_0
 
     test(`${kind}: the shop gives its refresh token back`, async () => {
       const scope = `${wanted.scope} offline_access`;
-      const { access, refresh } = await shopperTokens(server, { ...wanted, scope });
+      const { access, refresh } = await issue({ scope });
       await lives(access);
       await post(server, '/oauth2/revoke', { token: refresh, client_id: 'demo-storefront' });
       await dead(access);
     });
 
+    if (kind === 'exchanged') continue;
     test(`${kind}: a client is disabled, and its old tokens stay dead when it is back`, async () => {
       const name = `robot-${kind}`;
       const scope = wanted.scope.replace('openid ', '');

@@ -191,6 +191,8 @@ export async function composeServer(
         grants: domain.grants,
         store: createStoreApprovalAnswer(core),
         clock,
+        onUnusable: (error, clientId) =>
+          log.warn({ err: error, clientId }, 'a request for an approval cannot be shown'),
       }),
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
       ...ownAccount,

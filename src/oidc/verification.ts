@@ -48,6 +48,8 @@ type Told = {
   readonly scope: unknown;
   readonly expiresAt: number;
   readonly extra: Readonly<Record<string, unknown>>;
+  /** Authorization details, under the name that the host keeps them by. */
+  readonly rar: unknown;
   readonly jkt: string | undefined;
   readonly certificate: string | undefined;
 };
@@ -68,6 +70,7 @@ async function opaque(
       scope: machine.scope,
       expiresAt: machine.exp ?? 0,
       extra: (machine.extra ?? {}) as Record<string, unknown>,
+      rar: undefined,
       jkt: machine.jkt,
       certificate: machine['x5t#S256'],
     });
@@ -84,6 +87,7 @@ async function opaque(
     scope: token.scope,
     expiresAt: token.exp ?? 0,
     extra: (token.extra ?? {}) as Record<string, unknown>,
+    rar: token.rar,
     jkt: token.jkt,
     certificate: token['x5t#S256'],
   });
@@ -105,6 +109,7 @@ async function signed(
     scope,
     expiresAt: exp ?? 0,
     extra: claims,
+    rar: claims.authorization_details,
     jkt: bound.jkt,
     certificate: bound['x5t#S256'],
   });
@@ -123,6 +128,7 @@ function describe(provider: Provider, value: string, told: Told): LivingToken {
     amr: Array.isArray(amr) ? amr.filter((method) => typeof method === 'string') : [],
     authTime: typeof authTime === 'number' ? authTime : undefined,
     act,
+    authorizationDetails: Array.isArray(told.rar) ? told.rar : [],
     boundTo: jkt ? 'key' : certificate ? 'certificate' : 'nothing',
     certificate,
     provenBy: (proof: Proof) => provesPossession(provider, { clientId, value, jkt }, proof),

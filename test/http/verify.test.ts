@@ -70,7 +70,16 @@ const AUTH = [
   'auth-time',
   'expires',
   'act',
+  'authorization-details',
 ];
+/** How proofs may be signed, as discovery says, in the form of a challenge. */
+const proofAlgs = async () => {
+  const discovered = await fetch(`${server.issuer}/.well-known/openid-configuration`);
+  const { dpop_signing_alg_values_supported: algs } = (await discovered.json()) as {
+    dpop_signing_alg_values_supported: string[];
+  };
+  return `algs="${algs.join(' ')}"`;
+};
 const told = ({ headers }: WireReply) =>
   Object.fromEntries(AUTH.map((name) => [name, headers[`x-auth-${name}`]]));
 const refusal = ({ status, headers, json }: WireReply) => ({
@@ -103,6 +112,7 @@ describe('a token that is good', () => {
       'auth-time': String(json.auth_time),
       expires: String(json.exp),
       act: '',
+      'authorization-details': '',
     });
     expect(reply.headers['www-authenticate']).toBeUndefined();
   });
@@ -133,6 +143,7 @@ describe('a token that is good', () => {
       'auth-time': String(auth_time),
       expires: String(exp),
       act: '',
+      'authorization-details': '',
     });
     const machine = await ask(
       await machineToken(server, CATALOG, 'catalog:read'),
@@ -219,7 +230,7 @@ describe('a request without a token', () => {
       { ...READ, request: 'x-original' },
       { 'x-original-method': 'GET', 'x-original-url': 'https://orders.example/' },
     );
-    expect(bound.headers['www-authenticate']).toBe('Bearer, DPoP algs="ES256 EdDSA PS256"');
+    expect(bound.headers['www-authenticate']).toBe(`Bearer, DPoP ${await proofAlgs()}`);
   });
 
   test('has none in its query or form', async () => {
@@ -431,6 +442,7 @@ describe('a token bound to a key (DPoP)', () => {
   });
 
   test('does not pass with a proof for something else, of another key, or with none', async () => {
+    const algs = await proofAlgs();
     const now = Math.floor(Date.now() / 1000);
     for (const dpop of [
       await proof({ htm: 'GET' }),
@@ -444,8 +456,7 @@ describe('a token bound to a key (DPoP)', () => {
     ]) {
       expect(refusal(await present(dpop))).toEqual({
         status: 401,
-        challenge:
-          'DPoP error="invalid_dpop_proof", error_description="The DPoP proof does not hold", algs="ES256 EdDSA PS256"',
+        challenge: `DPoP error="invalid_dpop_proof", error_description="The DPoP proof does not hold", ${algs}`,
         error: 'invalid_dpop_proof',
       });
     }
@@ -568,12 +579,35 @@ describe('a gateway', () => {
       { max_age: '5m' },
       { max_age: '-1' },
       { request: 'x-made-up' },
-      { request: 'x-original' },
       { certificate: 'yes' },
       { 'x\r\ny': '1' },
     ]) {
       expectMisconfigured(await ask(access, { audience: ORDERS, ...slip }));
     }
+  });
+
+  test('is not at fault for a method that its caller has made up', async () => {
+    const keys = await newKeys();
+    const bound = (await shopperTokens(server, { keys })).access;
+    const { access } = await shopperTokens(server);
+    const url = 'https://orders.demo-shop.example/orders';
+    const asked = { ...READ, request: 'x-original' };
+    for (const method of ['VERSION-CONTROL', 'M-SEARCH', 'x'.repeat(200)]) {
+      const request = { 'x-original-method': method, 'x-original-url': url };
+      expect((await verify(server, asked, { ...bearer(access), ...request })).status).toBe(200);
+      expect((await verify(server, asked, request)).status).toBe(401);
+      const dpop = await proofOf(keys, { htm: method, htu: url, token: bound });
+      const proven = { authorization: `DPoP ${bound}`, dpop, ...request };
+      expect((await verify(server, asked, proven)).status).toBe(200);
+    }
+    // Where nothing has to be proven, nothing has to be told; and else it is the gateway's slip.
+    expect((await verify(server, asked, bearer(access))).status).toBe(200);
+    expect((await verify(server, asked)).status).toBe(401);
+    const dpop = await proofOf(keys, { htm: 'GET', htu: url, token: bound });
+    const proven = { authorization: `DPoP ${bound}`, dpop };
+    expectMisconfigured(await verify(server, asked, proven));
+    const request = { 'x-original-method': 'GET', 'x-original-url': '/orders' };
+    expectMisconfigured(await verify(server, asked, { ...proven, ...request }));
   });
 
   test('that guesses has to wait, with the right secret too', async () => {

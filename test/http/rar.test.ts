@@ -222,7 +222,7 @@ describe('a payment of the shop’s own application', () => {
       return JSON.parse(told);
     };
     const opaque = payment({ creditorName: 'Käse & Söhne' });
-    const { json } = await redeem(await codeFor(asking(opaque)));
+    const { json } = await redeem(await codeFor(asking(opaque)), { resource: ORDERS });
     const orders = basic(demoClient(server, 'orders_api'));
     expect(await asked(orders, json.access_token)).toEqual([opaque]);
 

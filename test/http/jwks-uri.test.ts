@@ -59,7 +59,9 @@ beforeAll(async () => {
   await once(keys, 'listening');
   const { port } = keys.address() as AddressInfo;
 
-  trusting = await startServer({ env: { LATCHKEY_OUTBOUND_ALLOW: '127.0.0.1' } });
+  trusting = await startServer({
+    env: { LATCHKEY_OUTBOUND_ALLOW: '127.0.0.1', LATCHKEY_RATE_LIMITS: 'off' },
+  });
   careful = await startServer({ like: trusting });
   directory = await mkdtemp(join(tmpdir(), 'latchkey-keys-'));
   const repairable = broken.map((_, index) => `repaired-${index}`);

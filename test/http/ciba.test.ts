@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Owner, ownerAt } from '../support/account.js';
 import { type Certificate, createAuthority, SERVER_AUTH } from '../support/certificates.js';
 import {
+  addDesk,
   answerAt,
   answerOldest,
   ask,
@@ -78,14 +79,6 @@ const recordsOf = (event: string, subject: string) =>
     `SELECT result, actor_kind, actor_id, client_id, details FROM audit_events
       WHERE event = $1 AND subject_id = $2 ORDER BY id`,
     [event, subject],
-  );
-/** A desk besides the demo's; how it authenticates. */
-const addDesk = async (id: string): Promise<string> =>
-  basic(
-    await register(server, id, [
-      ...['--auth', 'client_secret_basic', '--first-party', '--grant-type', CIBA],
-      ...['--scope', 'openid'],
-    ]),
   );
 const isActive = async (token: unknown): Promise<boolean> =>
   JSON.parse((await introspect(server, 'orders_api', String(token))).text).active;
@@ -324,7 +317,11 @@ describe('a shopper', () => {
 
   test('is not worn down: three requests wait at a time, ten come in an hour', async () => {
     const owner = await someone();
-    const desks = [await addDesk('a-desk'), await addDesk('b-desk'), await addDesk('c-desk')];
+    const desks = [
+      await addDesk(people, 'a-desk'),
+      await addDesk(people, 'b-desk'),
+      await addDesk(people, 'c-desk'),
+    ];
     const [a = '', b = '', c = ''] = desks;
     const askAs = (authorization: string) =>
       post(
@@ -373,7 +370,7 @@ describe('a shopper', () => {
       const { status, json } = await ask(server, owner.person.email);
       expect([status, json.error]).toEqual([400, 'access_denied']);
     }
-    const authorization = await addDesk('patient-desk');
+    const authorization = await addDesk(people, 'patient-desk');
     const fields = { scope: 'openid', login_hint: owner.person.email };
     expect((await post(server, ENDPOINT, fields, { authorization })).status).toBe(200);
   });
@@ -452,23 +449,24 @@ describe('a shopper', () => {
 
   test('can answer the others when one is of a client that cannot be used any more', async () => {
     const owner = await someone();
-    const broken = await addDesk('broken-desk');
+    const broken = await addDesk(people, 'broken-desk');
     const fields = { scope: 'openid', login_hint: owner.person.email };
     expect((await post(server, ENDPOINT, fields, { authorization: broken })).status).toBe(200);
     const id = await asked(server, owner.person.email);
-    const paths = waitingPages(await owner.open('/account/approvals'));
-    expect(paths.length).toBe(2);
+    expect(waitingPages(await owner.open('/account/approvals')).length).toBe(2);
     // Its tokens are bound to certificates, and this server takes none (any more).
     await people.query(
       `UPDATE clients SET metadata = metadata || '{"tls_client_certificate_bound_access_tokens":true}'
         WHERE id = 'broken-desk'`,
     );
     await expect
-      .poll(async () => waitingPages(await owner.open('/account/approvals')), { timeout: 10_000 })
-      .toEqual([paths[1]]);
+      .poll(async () => waitingPages(await owner.open('/account/approvals')).length, {
+        timeout: 10_000,
+      })
+      .toBe(1);
     expect(server.output()).toContain('a request for an approval cannot be shown');
     expect((await owner.open('/account')).status).toBe(200);
-    await answerAt(owner, paths[1] as string, 'approve');
+    await answerOldest(owner, 'approve');
     expect((await poll(server, id)).status).toBe(200);
   });
 

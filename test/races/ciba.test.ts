@@ -1,8 +1,17 @@
 /** One request, many hands: over two nodes it is answered once and fetched once. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownerAt } from '../support/account.js';
-import { answerOldest, ask, asked, CIBA, ENDPOINT, press, waitingPages } from '../support/ciba.js';
-import { atOnce, basic, ORDERS, postToNode, register } from '../support/protocol.js';
+import {
+  addDesk,
+  answerOldest,
+  ask,
+  asked,
+  CIBA,
+  ENDPOINT,
+  press,
+  waitingPages,
+} from '../support/ciba.js';
+import { atOnce, basic, ORDERS, postToNode } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
 import { browserAt, openPeople, type People } from '../support/sign-in.js';
@@ -23,9 +32,9 @@ beforeAll(async () => {
     env: { ...calm, LATCHKEY_ISSUER: first.issuer },
   });
   nodes = [first, other];
-  second = await addDesk('second-desk');
-  third = await addDesk('third-desk');
   people = await openPeople(first);
+  second = await addDesk(people, 'second-desk');
+  third = await addDesk(people, 'third-desk');
 }, 90_000);
 afterAll(async () => {
   await people?.close();
@@ -33,13 +42,6 @@ afterAll(async () => {
   await first?.stop();
 });
 
-const addDesk = async (id: string) =>
-  basic(
-    await register(first, id, [
-      ...['--auth', 'client_secret_basic', '--first-party', '--grant-type', CIBA],
-      ...['--scope', 'openid'],
-    ]),
-  );
 const authorization = () => basic(demoClient(first, 'telephone_desk') as never);
 const pollAt = (index: number, authReqId: string) =>
   postToNode(

@@ -125,6 +125,7 @@ export async function composeServer(
           keyring: core.keyring,
           grants: domain.grants,
           pairwiseSubject,
+          clock,
         }),
         clock,
       }),
@@ -200,7 +201,10 @@ export async function composeServer(
     accountApi: {
       issuer: config.issuer,
       clock,
-      identifyCaller: createIdentifyCaller({ domain, findToken: createFindCallerToken(host) }),
+      identifyCaller: createIdentifyCaller({
+        domain,
+        findToken: createFindCallerToken(host, clock),
+      }),
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },

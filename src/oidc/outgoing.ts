@@ -38,7 +38,7 @@ export function hostFetch(outgoing: Outgoing): NonNullable<Configuration['fetch'
   };
 }
 
-/** What is fetched is a set of keys, or a list of redirect URIs, which the host keeps nothing of. */
+/** What is fetched is a set of keys, or a list of redirect URIs, which is not kept. */
 function refuseBrokenKeys(fetched: unknown): void {
   if (Array.isArray(fetched)) return;
   const fault = jwksFault(fetched);

@@ -1,8 +1,9 @@
 /**
  * JWT access tokens (RFC 9068) that are shown to us again, by a gateway. They are stored nowhere,
- * so they carry what they hang on, sealed, so that neither an API nor two clients that compare
- * their tokens learn of it: the grant and the session, or the tokens that one was made from. With that, what ends an opaque token ends a
- * JWT at the gateway as well; an API that only looks at the signature waits for it to expire.
+ * so they carry what they hang on: the grant and the session, or the tokens that one was made
+ * from; sealed, so that neither an API nor two clients that compare their tokens learn of it.
+ * With that, what ends an opaque token ends a JWT at the gateway as well; an API that only looks
+ * at the signature waits for it to expire.
  */
 import { createLocalJWKSet, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type Provider from 'oidc-provider';
@@ -21,7 +22,7 @@ const PURPOSE = 'token-reference';
 
 type Hold =
   | { readonly grant: string; readonly session?: string }
-  /** Digests of the tokens it was made from (RFC 8693); their grant and their session are theirs. */
+  /** Digests of the tokens it was made from (RFC 8693): each brings its grant and session along. */
   | { readonly restsOn: readonly string[] };
 type Customizer = NonNullable<
   NonNullable<NonNullable<Configuration['formats']>['customizers']>['jwt']
@@ -104,7 +105,7 @@ export async function readSignedToken(
   return held ? claims : undefined;
 }
 
-/** Judged as an opaque one that was made from the same tokens is: by all of them, at this moment. */
+/** By these it is judged as an opaque token made from them is: all of them count, now. */
 function hashesOf({ restsOn }: { readonly restsOn: readonly string[] }): Artifact['restsOn'] {
   return restsOn.map((hash) => new Uint8Array(Buffer.from(hash, 'base64url')));
 }

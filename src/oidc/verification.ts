@@ -4,6 +4,7 @@
  */
 import type Provider from 'oidc-provider';
 import type { FindGateway, FindLivingToken, LivingToken, Proof } from '../flows/verify-access.js';
+import type { Clock } from '../kernel/clock.js';
 import { readingOnce } from './adapter.js';
 import { factsOf } from './clients.js';
 import { provesPossession } from './dpop-proof.js';
@@ -23,16 +24,16 @@ export function createFindGateway(host: Pick<Host, 'current'>): FindGateway {
   };
 }
 
-export function createFindLivingToken(
-  host: Pick<Host, 'current'>,
-  parts: SignedTokenParts & { readonly pairwiseSubject: PairwiseSubject },
-): FindLivingToken {
+type Parts = SignedTokenParts & {
+  readonly pairwiseSubject: PairwiseSubject;
+  readonly clock: Clock;
+};
+
+export function createFindLivingToken(host: Pick<Host, 'current'>, parts: Parts): FindLivingToken {
   return (value) => {
     const provider = host.current();
     return readingOnce(async () =>
-      isSigned(value)
-        ? signed(provider, parts, value)
-        : opaque(provider, parts.pairwiseSubject, value),
+      isSigned(value) ? signed(provider, parts, value) : opaque(provider, parts, value),
     );
   };
 }
@@ -56,14 +57,15 @@ type Told = {
 
 async function opaque(
   provider: Provider,
-  pairwiseSubject: PairwiseSubject,
+  parts: Parts,
   value: string,
 ): Promise<LivingToken | undefined> {
+  const at = { provider, clock: parts.clock };
   const token = await findAccessToken(provider, value);
   if (!token) {
     const machine = await guarded(() => provider.ClientCredentials.find(value));
     if (!machine?.isValid || !machine.clientId) return undefined;
-    return describe(provider, value, {
+    return describe(at, value, {
       clientId: machine.clientId,
       subject: undefined,
       audience: machine.aud,
@@ -79,10 +81,10 @@ async function opaque(
   if (!clientId || !(await findGrantOf(provider, token))) return undefined;
   const client = await guarded(() => provider.Client.find(clientId));
   if (!client) return undefined;
-  return describe(provider, value, {
+  return describe(at, value, {
     clientId,
     // The name by which this client knows the person, as introspection says it.
-    subject: subjectOf(client, token.accountId, pairwiseSubject),
+    subject: subjectOf(client, token.accountId, parts.pairwiseSubject),
     audience: token.aud,
     scope: token.scope,
     expiresAt: token.exp ?? 0,
@@ -95,14 +97,14 @@ async function opaque(
 
 async function signed(
   provider: Provider,
-  parts: SignedTokenParts,
+  parts: Parts,
   value: string,
 ): Promise<LivingToken | undefined> {
   const claims = await readSignedToken(provider, parts, value);
   if (!claims) return undefined;
   const { client_id: clientId, sub, aud, scope, exp, cnf } = claims;
   const bound = (cnf ?? {}) as { readonly jkt?: string; readonly 'x5t#S256'?: string };
-  return describe(provider, value, {
+  return describe({ provider, clock: parts.clock }, value, {
     clientId,
     subject: sub === clientId ? undefined : sub,
     audience: aud,
@@ -115,7 +117,11 @@ async function signed(
   });
 }
 
-function describe(provider: Provider, value: string, told: Told): LivingToken {
+function describe(
+  at: { readonly provider: Provider; readonly clock: Clock },
+  value: string,
+  told: Told,
+): LivingToken {
   const { clientId, jkt, certificate, extra } = told;
   const { acr, amr, auth_time: authTime, act } = extra;
   return {
@@ -131,6 +137,6 @@ function describe(provider: Provider, value: string, told: Told): LivingToken {
     authorizationDetails: Array.isArray(told.rar) ? told.rar : [],
     boundTo: jkt ? 'key' : certificate ? 'certificate' : 'nothing',
     certificate,
-    provenBy: (proof: Proof) => provesPossession(provider, { clientId, value, jkt }, proof),
+    provenBy: (proof: Proof) => provesPossession(at, { clientId, value, jkt }, proof),
   };
 }

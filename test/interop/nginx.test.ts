@@ -157,7 +157,7 @@ describe.skipIf(program === undefined)('behind nginx', { timeout: 60_000 }, () =
     const none = await send('/orders');
     expect([none.status, none.headers['www-authenticate']]).toEqual([
       401,
-      'Bearer, DPoP algs="ES256 EdDSA PS256"',
+      'Bearer, DPoP algs="ES256 EdDSA Ed25519 PS256"',
     ]);
     const { access } = await shopperTokens(server);
     expect((await send(`/orders?access_token=${access}`)).status).toBe(401);

@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../kernel/clock.js';
 import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
+import type { Disclose, Disclosure } from './disclosure.js';
 import { guarded } from './errors.js';
 import { type MutualTlsParts, refuseWithoutCertificates } from './mutual-tls.js';
 import { profileMetadata } from './profile-metadata.js';
@@ -80,17 +81,23 @@ export function clientAdapter(
   };
 }
 
-const factsByInstance = new WeakMap<object, ClientFacts>();
+type HostFacts = ClientFacts & { readonly disclosure: Disclosure };
+const factsByInstance = new WeakMap<object, HostFacts>();
 
-/** What is registered for a client the host has found. */
-export function factsOf(client: object): ClientFacts {
+/** What is registered for a client the host has found, and what it may learn. */
+export function factsOf(client: object): HostFacts {
   const facts = factsByInstance.get(client);
   if (!facts) throw new Error('This client was not found through the directory');
   return facts;
 }
 
 /** Teaches a provider to find clients through the directory and to compare hashed secrets. */
-export function teachClients(provider: Provider, directory: Directory, clock: Clock): void {
+export function teachClients(
+  provider: Provider,
+  directory: Directory,
+  disclose: Disclose,
+  clock: Clock,
+): void {
   const { Client } = provider;
   const instances = new WeakMap<ClientFacts, HostClient>();
   const build = Client.find.bind(Client);
@@ -103,7 +110,7 @@ export function teachClients(provider: Provider, directory: Directory, clock: Cl
     if (known) return known;
     const made = await build(id);
     if (!made) return undefined;
-    factsByInstance.set(made, facts);
+    factsByInstance.set(made, { ...facts, disclosure: disclose(facts.client.identityScopes) });
     instances.set(facts, made);
     return made;
   };

@@ -36,8 +36,14 @@ const GRANTS_OF_HOST = new Set([
   TOKEN_EXCHANGE,
 ]);
 
-/** Registration → the metadata names of RFC 7591. */
-export function hostMetadata(client: Client): ClientMetadata {
+/**
+ * Registration → the metadata names of RFC 7591.
+ * @param scopes of the client's; the host finds no client with one that it does not know
+ */
+export function hostMetadata(
+  client: Client,
+  scopes: readonly string[] = client.identityScopes,
+): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
   const metadata = client.metadata as Registered;
   return {
@@ -51,7 +57,7 @@ export function hostMetadata(client: Client): ClientMetadata {
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...client.postLogoutRedirectUris],
     id_token_signed_response_alg: client.idTokenAlg as 'ES256',
-    ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
+    ...(scopes.length > 0 ? { scope: scopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
     ...(client.grantTypes.includes(CIBA_GRANT) ? { backchannel_token_delivery_mode: 'poll' } : {}),
@@ -70,13 +76,16 @@ export function hostMetadata(client: Client): ClientMetadata {
 /** The read side of the host's client storage. */
 export function clientAdapter(
   directory: Directory,
+  disclose: Disclose,
   mutualTls: MutualTlsParts | undefined,
 ): Pick<Adapter, 'find'> {
   return {
     async find(id) {
       const facts = await guarded(() => directory.findClient(id));
       if (facts) refuseWithoutCertificates(facts.client, mutualTls);
-      return facts && (hostMetadata(facts.client) as AdapterPayload);
+      if (!facts) return undefined;
+      const { scopes } = disclose(facts.client.identityScopes);
+      return hostMetadata(facts.client, scopes) as AdapterPayload;
     },
   };
 }

@@ -24,7 +24,7 @@ import { delegationOf } from './delegation.js';
 import type { DeviceFlowParts } from './device-codes.js';
 import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
-import { claimsByScope, scopesOfHost } from './disclosure.js';
+import { claimsByScope, createDisclose, scopesOfHost } from './disclosure.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
 import {
@@ -106,10 +106,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory, parts.mutualTls), {
-      device: parts.devices.answer,
-      backchannel: parts.storeRequest,
-    }),
+    adapter: createAdapterFactory(
+      parts.grants,
+      clientAdapter(directory, createDisclose(parts.mappings), parts.mutualTls),
+      { device: parts.devices.answer, backchannel: parts.storeRequest },
+    ),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,

@@ -35,7 +35,10 @@ export function scopesOfHost(mappings: readonly ClaimMapping[]): string[] {
 
 /** What one client may learn. */
 export type Disclosure = {
-  /** The OpenID scopes it is registered for. */
+  /**
+   * The OpenID scopes it is registered for, as far as the provider knows them: a scope of the
+   * shop's own goes with its last claim, and then gives nothing.
+   */
   readonly scopes: readonly string[];
   /**
    * The scope of the client's that brings a claim: one of `asked` where there is one. Undefined
@@ -51,8 +54,9 @@ export type Disclose = (registered: readonly string[]) => Disclosure;
 
 export function createDisclose(mappings: readonly ClaimMapping[]): Disclose {
   const claims = claimsByScope(mappings);
+  const known = new Set(scopesOfHost(mappings));
   return (registered) => {
-    const scopes = [...registered];
+    const scopes = registered.filter((scope) => known.has(scope));
     const bringers = new Map<string, string[]>();
     for (const scope of scopes) {
       for (const claim of claims[scope] ?? []) {

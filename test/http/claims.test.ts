@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withQuickCommands } from '../support/client-registration.js';
 import {
   authorizeUrl,
   basic,
@@ -26,7 +27,7 @@ let database: Database;
 let files = 0;
 
 beforeAll(async () => {
-  server = await startServer({ env: { LATCHKEY_RATE_LIMITS: 'off' } });
+  server = withQuickCommands(await startServer({ env: { LATCHKEY_RATE_LIMITS: 'off' } }));
   database = await openDatabase(server);
 });
 afterAll(async () => {
@@ -191,6 +192,46 @@ describe('claims of the shop’s own', () => {
     await expect.poll(async () => (await discovery()).claims_supported).toContain('passing');
     await command(server, 'claims', 'unmap', 'passing');
     await expect.poll(async () => (await discovery()).claims_supported).not.toContain('passing');
+  });
+
+  test('take their scope with them when the last one goes, and no client that has it', async () => {
+    const known = async () =>
+      (
+        (await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json()) as {
+          scopes_supported: string[];
+        }
+      ).scopes_supported;
+    const shift = ['claims', 'map', 'shift', '--scope', 'shop_shift', '--from', 'text:early'];
+    await command(server, ...shift);
+    await register(server, 'shift-planner', [
+      ...['--first-party', '--auth', 'none', '--redirect-uri', redirectOf('shift-planner')],
+      ...['--scope', 'openid shop_shift'],
+    ]);
+    await expect.poll(known).toContain('shop_shift');
+    const learned = async () => {
+      const { access_token } = await signIn('shift-planner', { scope: 'openid shop_shift' });
+      return userinfo(access_token);
+    };
+    expect(await learned()).toEqual({ sub: await robinsId(), shift: 'early' });
+
+    const said = await command(server, 'claims', 'unmap', 'shift');
+    expect(said).toContain(
+      'No claim comes with shop_shift any more; registered for it: shift-planner',
+    );
+    await expect.poll(known).not.toContain('shop_shift');
+    expect(await learned()).toEqual({ sub: await robinsId() });
+
+    await command(server, ...shift);
+    await expect.poll(known).toContain('shop_shift');
+    expect(await learned()).toEqual({ sub: await robinsId(), shift: 'early' });
+
+    const moved = ['claims', 'map', 'shift', '--scope', 'profile', '--from', 'text:late'];
+    expect(JSON.parse(await command(server, ...moved, '--json'))).toMatchObject({
+      lost: { scope: 'shop_shift', clientIds: ['shift-planner'] },
+    });
+    await expect.poll(known).not.toContain('shop_shift');
+    expect(await learned()).toEqual({ sub: await robinsId() });
+    await command(server, 'claims', 'unmap', 'shift');
   });
 
   const refused: readonly [string, string[], RegExp][] = [

@@ -22,15 +22,25 @@ const standardClaims: ClaimsByScope = {
 /** `claims` of the host's configuration. */
 export function claimsByScope(mappings: readonly ClaimMapping[]): ClaimsByScope {
   const claims: Record<string, readonly string[] | null> = { ...standardClaims };
-  for (const { scope, claim } of mappings) {
+  for (const { scope, claim } of mappings.filter(isUsable)) {
     claims[scope] = [...new Set([...(claims[scope] ?? []), claim])];
   }
   return claims;
 }
 
+/** Refused when claims are declared; a row from elsewhere must not stop the server. */
+function isUsable({ scope }: ClaimMapping): boolean {
+  return !(scope in Object.prototype) && claimsOf(standardClaims, scope) !== null;
+}
+
+/** Whatever a scope is called: `constructor` is one that nobody has declared. */
+function claimsOf(claims: ClaimsByScope, name: string): readonly string[] | null | undefined {
+  return Object.hasOwn(claims, name) ? claims[name] : undefined;
+}
+
 /** `scopes` of the host's configuration: every scope that speaks of a person. */
 export function scopesOfHost(mappings: readonly ClaimMapping[]): string[] {
-  return [...new Set([...identityScopes, ...mappings.map(({ scope }) => scope)])];
+  return [...new Set([...identityScopes, ...mappings.filter(isUsable).map(({ scope }) => scope)])];
 }
 
 /** What one client may learn. */
@@ -59,7 +69,7 @@ export function createDisclose(mappings: readonly ClaimMapping[]): Disclose {
     const scopes = registered.filter((scope) => known.has(scope));
     const bringers = new Map<string, string[]>();
     for (const scope of scopes) {
-      for (const claim of claims[scope] ?? []) {
+      for (const claim of claimsOf(claims, scope) ?? []) {
         bringers.set(claim, [...(bringers.get(claim) ?? []), scope]);
       }
     }
@@ -69,7 +79,7 @@ export function createDisclose(mappings: readonly ClaimMapping[]): Disclose {
         const those = bringers.get(claim) ?? [];
         return those.find((scope) => asked?.has(scope)) ?? those[0];
       },
-      mayAsk: (claim) => bringers.has(claim) || claims[claim] === null,
+      mayAsk: (claim) => bringers.has(claim) || claimsOf(claims, claim) === null,
     };
   };
 }

@@ -244,6 +244,18 @@ describe('claims of the shop’s own', () => {
     ['who acts', ['act', '--scope', 'profile', '--from', 'kind'], /meaning of its own/],
     ['a scope of an API', ['x', '--scope', 'orders:read', '--from', 'kind'], /is one of https/],
     ['openid itself', ['x', '--scope', 'openid', '--from', 'kind'], /says nothing about a person/],
+    [
+      'a name of every object',
+      ['constructor', '--scope', 'profile', '--from', 'kind'],
+      /not a name/,
+    ],
+    ['a prototype', ['__proto__', '--scope', 'profile', '--from', 'kind'], /not a name/],
+    ['with such a scope', ['x', '--scope', 'constructor', '--from', 'kind'], /not a name/],
+    ...['sid', 'iss', 'acr', 'auth_time', 'sub'].map((scope): [string, string[], RegExp] => [
+      `with the scope ${scope}`,
+      ['x', '--scope', scope, '--from', 'kind'],
+      /no scope/,
+    ]),
     ['a source nobody knows', ['x', '--scope', 'profile', '--from', 'password'], /source must be/],
     ['an empty text', ['x', '--scope', 'profile', '--from', 'text:'], /source must be/],
     ['a name with blanks', ['x y', '--scope', 'profile', '--from', 'kind'], /lower-case name/],
@@ -257,6 +269,27 @@ describe('claims of the shop’s own', () => {
     const { code, stderr } = await mapClaim(...args);
     expect(code).toBe(1);
     expect(stderr).toMatch(complaint);
+  });
+
+  test('that nobody could declare stop no server, wherever they come from', async () => {
+    const supported = async () =>
+      (
+        (await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json()) as {
+          claims_supported: string[];
+        }
+      ).claims_supported;
+    await database.query(
+      `INSERT INTO claim_mappings (claim, scope, source, in_access_tokens)
+       VALUES ('odd', 'constructor', 'kind', false), ('odder', 'sid', 'kind', false)`,
+    );
+    await command(server, 'claims', 'map', 'even', '--scope', 'profile', '--from', 'kind');
+    // The change has arrived, so the server was built with these rows; and `sid` is still a claim.
+    await expect.poll(supported).toContain('even');
+    expect(await supported()).toContain('sid');
+    const { access_token } = await signIn('own-claims', { scope: 'openid profile' });
+    expect(await userinfo(access_token)).toHaveProperty('even', 'shopper');
+    for (const claim of ['odd', 'odder', 'even']) await command(server, 'claims', 'unmap', claim);
+    await expect.poll(supported).not.toContain('even');
   });
 
   test('are declared and taken away on the record', async () => {

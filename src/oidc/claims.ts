@@ -76,7 +76,8 @@ function mapped(mappings: readonly ClaimMapping[], subject: ClaimSubject): Recor
 
 /**
  * Declared claims that belong into an access token for an API: only those whose scope the client
- * was granted with the authorization behind it. Nothing a person says of themself is among them.
+ * was granted with the authorization behind it, and has not left out of this refresh (RFC 6749
+ * section 6). Nothing a person says of themself is among them.
  */
 export async function claimsForApis(
   ctx: KoaContextWithOIDC,
@@ -84,7 +85,8 @@ export async function claimsForApis(
   scopes: ReadonlySet<string>,
   parts: { readonly access: Roles; readonly mappings: readonly ClaimMapping[] },
 ): Promise<Record<string, unknown>> {
-  const granted = ctx.oidc.entities.Grant?.getOIDCScopeFiltered(new Set(scopes)).split(' ');
+  const held = [...scopes].filter((scope) => !leftOut(ctx, scope));
+  const granted = ctx.oidc.entities.Grant?.getOIDCScopeFiltered(new Set(held)).split(' ');
   const wanted = parts.mappings.filter(
     ({ inAccessTokens, scope }) => inAccessTokens && granted?.includes(scope),
   );
@@ -92,4 +94,10 @@ export async function claimsForApis(
   const roles = needsRoles(wanted) ? await guarded(() => parts.access.listRoles(accountId)) : [];
   const { kind } = ctx.oidc.account as unknown as { kind: string };
   return mapped(wanted, { kind, roles, profile: {} });
+}
+
+/** Whether a refresh asks for less than was granted, and not for this scope. */
+function leftOut({ oidc }: KoaContextWithOIDC, scope: string): boolean {
+  const { grant_type: grantType, scope: asked } = oidc.params ?? {};
+  return grantType === 'refresh_token' && Boolean(asked) && !oidc.requestParamScopes.has(scope);
 }

@@ -43,7 +43,7 @@ async function addClient(id: string, metadata: object = {}, host?: string, more:
   await writeFile(file, JSON.stringify(metadata));
   await register(server, id, [
     ...['--first-party', '--auth', 'none', '--redirect-uri', redirectOf(id, host)],
-    ...['--scope', 'openid profile shop_profile', '--metadata', file, ...more],
+    ...['--scope', 'openid profile shop_profile offline_access', '--metadata', file, ...more],
   ]);
 }
 
@@ -59,7 +59,7 @@ async function signIn(id: string, changes: Fields = {}, host?: string) {
     ...(changes.resource ? { resource: changes.resource } : {}),
   });
   expect(answer.json).toMatchObject({ access_token: expect.any(String) });
-  return answer.json as { access_token: string; id_token: string };
+  return answer.json as { access_token: string; id_token: string; refresh_token?: string };
 }
 
 async function userinfo(token: string, method: 'GET' | 'POST' = 'GET') {
@@ -123,7 +123,8 @@ describe('claims of the shop’s own', () => {
       '--access-tokens',
     );
     const allow = ['--allow', `${ORDERS}=orders:read`, '--allow', `${CATALOG}=catalog:read`];
-    await addClient('own-claims', {}, undefined, allow);
+    const grants = ['--grant-type', 'authorization_code', '--grant-type', 'refresh_token'];
+    await addClient('own-claims', {}, undefined, [...allow, ...grants]);
   });
 
   test('come with their scope, at userinfo by GET and POST alike', async () => {
@@ -175,6 +176,28 @@ describe('claims of the shop’s own', () => {
     const other = await postAs(server, 'orders_api', '/oauth2/introspect', { token: without });
     expect(other.json).toMatchObject({ active: true });
     expect(other.json).not.toHaveProperty('tenant');
+  });
+
+  test('leave the access token with their scope when a refresh asks for less', async () => {
+    const scope = 'openid shop_profile offline_access orders:read';
+    const first = await signIn('own-claims', { scope, resource: ORDERS });
+    const seen = async (token: unknown) =>
+      (await postAs(server, 'orders_api', '/oauth2/introspect', { token: String(token) })).json;
+    const refresh = (refresh_token: unknown, changes: Fields = {}) =>
+      post(server, '/oauth2/token', {
+        grant_type: 'refresh_token',
+        client_id: 'own-claims',
+        refresh_token: String(refresh_token),
+        ...changes,
+      });
+    expect(await seen(first.access_token)).toMatchObject({ active: true, tenant: 'alder-oak' });
+    const less = (await refresh(first.refresh_token, { scope: 'orders:read' })).json;
+    expect(await seen(less.access_token)).toMatchObject({ active: true, scope: 'orders:read' });
+    expect(await seen(less.access_token)).not.toHaveProperty('tenant');
+    expect(await seen(less.access_token)).not.toHaveProperty('shop_roles');
+    // The refresh token itself has not lost anything.
+    const all = (await refresh(less.refresh_token, { resource: ORDERS })).json;
+    expect(await seen(all.access_token)).toMatchObject({ active: true, tenant: 'alder-oak' });
   });
 
   test('stand in discovery, and leave it when they are taken away', async () => {

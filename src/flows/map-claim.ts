@@ -24,6 +24,7 @@ export function createMapClaim({ transact }: FlowParts): MapClaim {
     transact(async (domain) => {
       const { claims, access, audit } = domain;
       const faults = claims.faultsOfMapping(mapping);
+      await access.lockScopeNames();
       const servers = isIdentityScope(mapping.scope) ? [] : await access.listResourceServers();
       const owner = servers.find(({ scopes }) => scopes.some(({ name }) => name === mapping.scope));
       // A scope means one thing: whoever grants access to an API must not hand out a person.

@@ -238,11 +238,11 @@ describe('claims of the shop’s own', () => {
     expect(await learned()).toEqual({ sub: await robinsId(), shift: 'early' });
 
     const said = await command(server, 'claims', 'unmap', 'shift');
+    await expect.poll(known).not.toContain('shop_shift');
+    expect(await learned()).toEqual({ sub: await robinsId() });
     expect(said).toContain(
       'No claim comes with shop_shift any more; registered for it: shift-planner',
     );
-    await expect.poll(known).not.toContain('shop_shift');
-    expect(await learned()).toEqual({ sub: await robinsId() });
 
     await command(server, ...shift);
     await expect.poll(known).toContain('shop_shift');

@@ -72,6 +72,9 @@ export function createAccess({ db }: { db: Db }) {
     /** Until the transaction ends, nobody else decides whether there is such a resource server. */
     lockIndicator: (indicator: string) => store.lockIndicator(indicator),
 
+    /** Until the transaction ends, nobody else decides what the name of a new scope means. */
+    lockScopeNames: () => store.lockScopeNames(),
+
     /** What a log-in must have been for a scope, from now on. False: there is no such scope. */
     setDemand: (indicator: string, scope: string, demand: ScopeDemand): Promise<boolean> =>
       store.setDemand(indicator, scope, demand),

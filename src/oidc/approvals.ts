@@ -60,13 +60,29 @@ export function createManageApprovals(parts: {
   readonly grants: Pick<Grants, 'listWaiting' | 'handleOf'>;
   readonly store: StoreApprovalAnswer;
   readonly clock: Clock;
+  /** A client of one of them cannot be built; the others can be answered. */
+  readonly onUnusable: (error: unknown, clientId: string) => void;
 }): ManageApprovals {
   const { host, directory, grants, clock } = parts;
+
+  /**
+   * The client, unless it is gone or was registered with what the host does not take (any more:
+   * certificates that were switched off, for one). An outage is none of its faults.
+   */
+  async function findClient(id: string) {
+    try {
+      return await host.current().Client.find(id);
+    } catch (error) {
+      if (!(error instanceof errors.InvalidClientMetadata)) throw error;
+      parts.onUnusable(error, id);
+      return undefined;
+    }
+  }
 
   async function describe(owner: Owner, waiting: Artifact): Promise<Described | undefined> {
     const { payload } = waiting;
     const params = (payload.params ?? {}) as Record<string, unknown>;
-    const client = await host.current().Client.find(String(payload.clientId));
+    const client = await findClient(String(payload.clientId));
     if (!client) return undefined;
     const { id, name } = factsOf(client).client;
     return {

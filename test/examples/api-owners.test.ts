@@ -1,20 +1,13 @@
 /** The JavaScript of docs/for-api-owners.md, run as it stands there. */
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { snippetsOf } from '../support/documented.js';
 import { newKeys, proofOf, shopperTokens } from '../support/gateway.js';
 import { type Answer, answerOf, ORDERS, post } from '../support/protocol.js';
-import { cleanEnvironment, freePort, startServer, type TestServer } from '../support/server.js';
+import { freePort, startServer, type TestServer } from '../support/server.js';
 import { openSeverableWire, type SeverableWire } from '../support/severable.js';
 import { demoClient } from '../support/shopper.js';
+import { programOfSnippet } from '../support/snippet-program.js';
 
-const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const API = 'https://orders.demo-shop.example';
 
 let server: TestServer;
@@ -31,49 +24,19 @@ afterAll(async () => {
 async function startApi(heading: string) {
   const [shared = ''] = snippetsOf('for-api-owners.md', '## JavaScript', 'js');
   const [api = ''] = snippetsOf('for-api-owners.md', heading, 'js');
-  const directory = await mkdtemp(join(tmpdir(), 'latchkey-snippet-'));
-  await writeFile(join(directory, 'latchkey.mjs'), shared);
-  await writeFile(join(directory, 'api.mjs'), api);
-  await symlink(modules, join(directory, 'node_modules'));
   const port = await freePort();
   const { client_id, client_secret } = demoClient(server, 'orders_api');
-  const child = spawn(process.execPath, [join(directory, 'api.mjs')], {
-    env: {
-      ...cleanEnvironment(),
-      PORT: String(port),
-      LATCHKEY_URL: `http://127.0.0.1:${line.port}`,
-      API_ORIGIN: API,
-      AUDIENCE: ORDERS,
-      CLIENT_ID: client_id,
-      CLIENT_SECRET: client_secret,
-    },
-    stdio: ['ignore', 'inherit', 'pipe'],
-  });
-  let complaints = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaints += chunk.toString();
-  });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  while (!(await isOpen(port))) {
-    if (child.exitCode !== null) throw new Error(`${heading} ended:\n${complaints}`);
-    await sleep(30);
-  }
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    async stop() {
-      child.kill('SIGTERM');
-      await exited;
-      await rm(directory, { recursive: true, force: true });
-    },
+  const env = {
+    PORT: String(port),
+    LATCHKEY_URL: `http://127.0.0.1:${line.port}`,
+    API_ORIGIN: API,
+    AUDIENCE: ORDERS,
+    CLIENT_ID: client_id,
+    CLIENT_SECRET: client_secret,
   };
+  const program = await programOfSnippet(api, env, { 'latchkey.mjs': shared });
+  return { ...program, origin: `http://127.0.0.1:${port}` };
 }
-
-const isOpen = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(socket.destroy() !== undefined));
-    socket.once('error', () => resolve(false));
-  });
 
 describe.each(['### Express', '### Fastify', '### Koa'])('%s', (heading) => {
   let api: Awaited<ReturnType<typeof startApi>>;

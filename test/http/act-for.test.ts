@@ -33,7 +33,7 @@ import {
   post,
   redemption,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { adminToken, demoClient, openBrowser } from '../support/shopper.js';
 import { openPeople, type People, type Person } from '../support/sign-in.js';
 
@@ -52,9 +52,7 @@ let admin: string;
 let signedIn: Awaited<ReturnType<typeof signInAtDesk>>;
 
 beforeAll(async () => {
-  const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
-  server = await startServer({ env: calm });
-  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
+  [server, other] = await startTwoNodes();
   people = await openPeople(server);
   desk = demoClient(server, 'support_desk');
   orders = demoClient(server, 'orders_api');

@@ -12,7 +12,7 @@ import { faultsOf, unsound } from '../support/answers.js';
 import { type Mutation, mutate, mutation } from '../support/mutations.js';
 import { type Outgoing, send, written } from '../support/outgoing.js';
 import type { WireReply } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { openSoundRequests, SOUND } from '../support/sound-requests.js';
 
 const RUNS = Number(process.env.MUTATIONS_RUNS ?? 40);
@@ -29,9 +29,7 @@ const asked = new Map<string, string>();
 const answers = new Map<string, number>();
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   sound = await openSoundRequests(server);
 });
 afterAll(() => server?.stop());

@@ -20,7 +20,7 @@ import {
   requestFields,
   walk,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { type Browser, openBrowser } from '../support/shopper.js';
 import {
   discoveryOf,
@@ -50,9 +50,7 @@ let signer: Signer;
 let legacy: { client_id: string; client_secret: string };
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   operator = openOperator(server);
   database = await openDatabase(server);
   browser = openBrowser(server);

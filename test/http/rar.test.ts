@@ -20,7 +20,7 @@ import {
   redemption,
   requestFields,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import {
   authorizationRequest,
   type Browser,
@@ -64,9 +64,7 @@ let signer: Signer;
 let partner: { client_id: string; client_secret: string };
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   operator = openOperator(server);
   database = await openDatabase(server);
   signer = await newSigner();

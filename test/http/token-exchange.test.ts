@@ -28,7 +28,7 @@ import {
   post,
   redemption,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { adminToken, demoClient, openBrowser } from '../support/shopper.js';
 import { openPeople, type People, type Person } from '../support/sign-in.js';
 
@@ -51,9 +51,7 @@ let archive: Secretive;
 let admin: string;
 
 beforeAll(async () => {
-  const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
-  server = await startServer({ env: calm });
-  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
+  [server, other] = await startTwoNodes();
   people = await openPeople(server);
   orders = demoClient(server, 'orders_api');
   payments = await addApi(people, {

@@ -3,23 +3,19 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownerAt } from '../support/account.js';
 import { answerOldest, ask, asked, CIBA, ENDPOINT, press, waitingPages } from '../support/ciba.js';
 import { atOnce, basic, ORDERS, postToNode } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
 import { browserAt, openPeople, type People } from '../support/sign-in.js';
 
 let first: TestServer;
-let nodes: readonly TestServer[];
+let nodes: readonly [TestServer, TestServer];
 let people: People;
 
 const calm = { LATCHKEY_BOT_CHALLENGE: 'off', LATCHKEY_TRUSTED_PROXIES: '127.0.0.1' };
 
 beforeAll(async () => {
-  first = await startServer({ env: calm });
-  const second = await startServer({
-    like: first,
-    env: { ...calm, LATCHKEY_ISSUER: first.issuer },
-  });
-  nodes = [first, second];
+  nodes = await startTwoNodes(calm);
+  [first] = nodes;
   people = await openPeople(first);
 }, 90_000);
 afterAll(async () => {

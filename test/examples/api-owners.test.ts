@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { snippetsOf } from '../support/documented.js';
 import { newKeys, proofOf, shopperTokens } from '../support/gateway.js';
-import { type Answer, answerOf, ORDERS, post } from '../support/protocol.js';
+import { type Answer, answerOf, basic, ORDERS, post } from '../support/protocol.js';
 import { freePort, startServer, type TestServer } from '../support/server.js';
 import { openSeverableWire, type SeverableWire } from '../support/severable.js';
 import { demoClient } from '../support/shopper.js';
@@ -100,5 +100,46 @@ describe.each(['### Express', '### Fastify', '### Koa'])('%s', (heading) => {
     await line.mend();
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
     expect(answer.json).toEqual({ error: 'temporarily_unavailable' });
+  });
+});
+
+// Those gateways are not here to be run, but what they ask is asked as they would.
+describe.each([
+  ['### Traefik', 1],
+  ['### Envoy', 2],
+  ['### Kong', 1],
+] as const)('%s', (heading, count) => {
+  const text = snippetsOf('for-api-owners.md', heading, 'yaml').join('\n');
+  const questions = [...text.matchAll(/\/oauth2\/verify\?[^"\s]*/g)].flatMap(([question]) => {
+    if (!question.endsWith('&')) return [question];
+    // The rest is put together on the way, from what is written above it.
+    const needs = [...text.matchAll(/"(&?[a-z_]+=[^"]+)"/g)].map(([, some = '']) => some);
+    return needs.map((_, index) => question + needs.slice(0, index + 1).join(''));
+  });
+
+  test('asks what is answered, whatever the caller has in the address', async () => {
+    expect(questions).toHaveLength(count);
+    const { access } = await shopperTokens(server);
+    const outcomes = await Promise.all(
+      questions.map(async (question) => {
+        const answer = await fetch(`http://127.0.0.1:${line.port}${question}`, {
+          headers: {
+            authorization: `Bearer ${access}`,
+            'x-gateway-authorization': basic(demoClient(server, 'orders_api')),
+            'x-original-method': 'GET',
+            'x-original-url': `${API}/orders?page=2&scope=`,
+            'x-forwarded-method': 'GET',
+            'x-forwarded-proto': 'https',
+            'x-forwarded-host': new URL(API).host,
+            'x-forwarded-uri': '/orders?page=2&scope=',
+          },
+        });
+        return [answer.status, (await answerOf(answer)).json.error];
+      }),
+    );
+    expect(outcomes[0]).toEqual([200, undefined]);
+    for (const outcome of outcomes.slice(1)) {
+      expect(outcome).toEqual([401, 'insufficient_user_authentication']);
+    }
   });
 });

@@ -5,6 +5,7 @@
 import { decodeJwt } from 'jose';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import type { PaymentDetail } from '../kernel/payment.js';
+import { leaveOutForeignClaims, personalClaims } from './claims-parameter.js';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { guarded } from './errors.js';
@@ -121,9 +122,10 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
       grant.addResourceScope(indicator, scopes.join(' '));
     }
   } else {
-    if (oidc.requestParamOIDCScopes.size > 0)
-      grant.addOIDCScope([...oidc.requestParamOIDCScopes].join(' '));
-    if (oidc.requestParamClaims.size > 0) grant.addOIDCClaims([...oidc.requestParamClaims]);
+    const claims = personalClaims(oidc.params, factsOf(client).disclosure);
+    const scopes = new Set([...oidc.requestParamOIDCScopes, ...claims.values()]);
+    if (scopes.size > 0) grant.addOIDCScope([...scopes].join(' '));
+    if (claims.size > 0) grant.addOIDCClaims([...claims.keys()]);
     for (const [indicator, server] of Object.entries(oidc.resourceServers ?? {})) {
       const scopes = [...oidc.requestParamScopes].filter((name) => server.scopes.has(name));
       if (scopes.length > 0) grant.addResourceScope(indicator, scopes.join(' '));
@@ -135,8 +137,9 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
 
 /**
  * Runs at the end of the checks of every authorization request, pushed or not: refuses fragments
- * and scopes beyond the allow-list, and gives the shop's own clients the `offline_access` they asked for
- * (OpenID Connect Core 11 leaves the condition to the server's policy).
+ * and scopes beyond the allow-list, leaves out claims beyond it, and gives the shop's own clients
+ * the `offline_access` they asked for (OpenID Connect Core 11 leaves the condition to the server's
+ * policy).
  */
 export function finishRequestChecks(
   ctx: KoaContextWithOIDC,
@@ -147,7 +150,8 @@ export function finishRequestChecks(
   refuseForeignScopes(ctx, client);
   const { params } = ctx.oidc;
   if (!params) return;
-  const facts = factsOf(client).client;
+  const { client: facts, disclosure } = factsOf(client);
+  leaveOutForeignClaims(params, disclosure);
   const asked = value !== undefined || rawScope(ctx).includes('offline_access');
   const may =
     facts.firstParty &&

@@ -42,13 +42,3 @@ test('every command works, in the order of the page', { timeout: 240_000 }, asyn
     metadata: { require_signed_request_object: true, authorization_signed_response_alg: 'ES256' },
   });
 });
-
-test('what the suite fills in is JSON, and names the fields of the log-in form', () => {
-  const blocks = [...page.matchAll(/```json\n([\s\S]*?)```/g)].map(([, block = '']) => block);
-  expect(blocks).toHaveLength(1);
-  const named = JSON.stringify(JSON.parse(blocks[0] ?? ''));
-  const form = readFileSync(join(root, 'views/signin/sign-in.eta'), 'utf8');
-  expect(named).toContain('["click","class","login-submit"]');
-  expect(form).toContain('login-submit');
-  expect(form).toContain('name="login"');
-});

@@ -1,10 +1,16 @@
 /** `latchkey claims …` */
 import type { ClaimSource } from '../domain/claims/index.js';
 import type { LostScope } from '../flows/map-claim.js';
-import { type Command, done, failed, readArguments, table, UsageError } from './command.js';
-
-const operator = { kind: 'operator' } as const;
-const jsonOption = { flag: '--json', meaning: 'Machine-readable output' };
+import {
+  type Command,
+  done,
+  failed,
+  jsonOption,
+  operator,
+  readArguments,
+  table,
+  UsageError,
+} from './command.js';
 
 const map: Command = {
   name: 'claims map',

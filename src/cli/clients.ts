@@ -8,10 +8,17 @@ import {
   protocolOptions,
   readProtocol,
 } from './client-protocol.js';
-import { type Command, done, failed, oneOf, readArguments, table, UsageError } from './command.js';
-
-const operator = { kind: 'operator' } as const;
-const jsonOption = { flag: '--json', meaning: 'Machine-readable output' };
+import {
+  type Command,
+  done,
+  failed,
+  jsonOption,
+  oneOf,
+  operator,
+  readArguments,
+  table,
+  UsageError,
+} from './command.js';
 
 const create: Command = {
   name: 'clients create',

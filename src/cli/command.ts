@@ -27,6 +27,12 @@ export type Command = {
   prepare(args: readonly string[]): (core: CliCore, ask: Ask) => Promise<Outcome>;
 };
 
+/** Who does what a command does, in the audit log. */
+export const operator = { kind: 'operator' } as const;
+
+/** Taken by every command (`readArguments`), shown by those whose answer is worth reading so. */
+export const jsonOption = { flag: '--json', meaning: 'Machine-readable output' } as const;
+
 /** The command line itself is wrong: exit code 2. */
 export class UsageError extends Error {}
 

@@ -5,16 +5,16 @@ import {
   type Command,
   done,
   failed,
+  jsonOption,
   type Outcome,
+  operator,
   readArguments,
   table,
   UsageError,
 } from './command.js';
 import type { CliCore } from './core.js';
 
-const operator = { kind: 'operator' } as const;
 const none = { min: 0, max: 0, what: 'nothing else' };
-const jsonOption = { flag: '--json', meaning: 'Machine-readable output' };
 
 const list: Command = {
   name: 'keys list',

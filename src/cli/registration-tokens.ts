@@ -1,10 +1,17 @@
 /** `latchkey registration-tokens …`: who may register clients by themselves, and what those may be. */
 import { REGISTRATIONS_PER_HOUR } from '../domain/client-registrations/index.js';
 import { readAllowance } from './clients.js';
-import { type Command, done, failed, readArguments, table, UsageError } from './command.js';
+import {
+  type Command,
+  done,
+  failed,
+  jsonOption,
+  operator,
+  readArguments,
+  table,
+  UsageError,
+} from './command.js';
 
-const operator = { kind: 'operator' } as const;
-const jsonOption = { flag: '--json', meaning: 'Machine-readable output' };
 const UNITS: Readonly<Record<string, number>> = { m: 60, h: 3600, d: 86_400 };
 
 const create: Command = {

@@ -2,11 +2,16 @@
 import type { ScopeDemand } from '../domain/access/index.js';
 import { DEMANDABLE_ACRS } from '../flows/change-scope-demand.js';
 import { type SigningAlg, signingAlgs } from '../kernel/signing-algs.js';
-import { type Command, done, failed, readArguments, table, UsageError } from './command.js';
-
-const jsonOption = { flag: '--json', meaning: 'Machine-readable output' };
-
-const operator = { kind: 'operator' } as const;
+import {
+  type Command,
+  done,
+  failed,
+  jsonOption,
+  operator,
+  readArguments,
+  table,
+  UsageError,
+} from './command.js';
 
 const create: Command = {
   name: 'resource-servers create',

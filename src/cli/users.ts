@@ -4,11 +4,18 @@ import { readFileSync } from 'node:fs';
 import { isRole, roles } from '../domain/access/index.js';
 import { type Revocable, revocable } from '../flows/revoke-access.js';
 import { isId } from '../kernel/ids.js';
-import { type Command, done, failed, type Outcome, readArguments, UsageError } from './command.js';
+import {
+  type Command,
+  done,
+  failed,
+  type Outcome,
+  operator,
+  readArguments,
+  UsageError,
+} from './command.js';
 import type { CliCore } from './core.js';
 import { faultSentence } from './faults.js';
 
-const operator = { kind: 'operator' } as const;
 const WHO = 'one account: its id or its e-mail address';
 
 async function accountIdOf({ domain }: CliCore, who: string): Promise<string | undefined> {

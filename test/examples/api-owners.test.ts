@@ -1,20 +1,13 @@
 /** The JavaScript of docs/for-api-owners.md, run as it stands there. */
-import { spawn } from 'node:child_process';
-import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { snippetsOf } from '../support/documented.js';
 import { newKeys, proofOf, shopperTokens } from '../support/gateway.js';
-import { type Answer, answerOf, ORDERS, post } from '../support/protocol.js';
-import { cleanEnvironment, freePort, startServer, type TestServer } from '../support/server.js';
+import { type Answer, answerOf, basic, ORDERS, post } from '../support/protocol.js';
+import { freePort, startServer, type TestServer } from '../support/server.js';
 import { openSeverableWire, type SeverableWire } from '../support/severable.js';
 import { demoClient } from '../support/shopper.js';
+import { programOfSnippet } from '../support/snippet-program.js';
 
-const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 const API = 'https://orders.demo-shop.example';
 
 let server: TestServer;
@@ -31,49 +24,19 @@ afterAll(async () => {
 async function startApi(heading: string) {
   const [shared = ''] = snippetsOf('for-api-owners.md', '## JavaScript', 'js');
   const [api = ''] = snippetsOf('for-api-owners.md', heading, 'js');
-  const directory = await mkdtemp(join(tmpdir(), 'latchkey-snippet-'));
-  await writeFile(join(directory, 'latchkey.mjs'), shared);
-  await writeFile(join(directory, 'api.mjs'), api);
-  await symlink(modules, join(directory, 'node_modules'));
   const port = await freePort();
   const { client_id, client_secret } = demoClient(server, 'orders_api');
-  const child = spawn(process.execPath, [join(directory, 'api.mjs')], {
-    env: {
-      ...cleanEnvironment(),
-      PORT: String(port),
-      LATCHKEY_URL: `http://127.0.0.1:${line.port}`,
-      API_ORIGIN: API,
-      AUDIENCE: ORDERS,
-      CLIENT_ID: client_id,
-      CLIENT_SECRET: client_secret,
-    },
-    stdio: ['ignore', 'inherit', 'pipe'],
-  });
-  let complaints = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    complaints += chunk.toString();
-  });
-  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  while (!(await isOpen(port))) {
-    if (child.exitCode !== null) throw new Error(`${heading} ended:\n${complaints}`);
-    await sleep(30);
-  }
-  return {
-    origin: `http://127.0.0.1:${port}`,
-    async stop() {
-      child.kill('SIGTERM');
-      await exited;
-      await rm(directory, { recursive: true, force: true });
-    },
+  const env = {
+    PORT: String(port),
+    LATCHKEY_URL: `http://127.0.0.1:${line.port}`,
+    API_ORIGIN: API,
+    AUDIENCE: ORDERS,
+    CLIENT_ID: client_id,
+    CLIENT_SECRET: client_secret,
   };
+  const program = await programOfSnippet(api, env, { 'latchkey.mjs': shared });
+  return { ...program, origin: `http://127.0.0.1:${port}` };
 }
-
-const isOpen = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(socket.destroy() !== undefined));
-    socket.once('error', () => resolve(false));
-  });
 
 describe.each(['### Express', '### Fastify', '### Koa'])('%s', (heading) => {
   let api: Awaited<ReturnType<typeof startApi>>;
@@ -137,5 +100,46 @@ describe.each(['### Express', '### Fastify', '### Koa'])('%s', (heading) => {
     await line.mend();
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '2']);
     expect(answer.json).toEqual({ error: 'temporarily_unavailable' });
+  });
+});
+
+// Those gateways are not here to be run, but what they ask is asked as they would.
+describe.each([
+  ['### Traefik', 1],
+  ['### Envoy', 2],
+  ['### Kong', 1],
+] as const)('%s', (heading, count) => {
+  const text = snippetsOf('for-api-owners.md', heading, 'yaml').join('\n');
+  const questions = [...text.matchAll(/\/oauth2\/verify\?[^"\s]*/g)].flatMap(([question]) => {
+    if (!question.endsWith('&')) return [question];
+    // The rest is put together on the way, from what is written above it.
+    const needs = [...text.matchAll(/"(&?[a-z_]+=[^"]+)"/g)].map(([, some = '']) => some);
+    return needs.map((_, index) => question + needs.slice(0, index + 1).join(''));
+  });
+
+  test('asks what is answered, whatever the caller has in the address', async () => {
+    expect(questions).toHaveLength(count);
+    const { access } = await shopperTokens(server);
+    const outcomes = await Promise.all(
+      questions.map(async (question) => {
+        const answer = await fetch(`http://127.0.0.1:${line.port}${question}`, {
+          headers: {
+            authorization: `Bearer ${access}`,
+            'x-gateway-authorization': basic(demoClient(server, 'orders_api')),
+            'x-original-method': 'GET',
+            'x-original-url': `${API}/orders?page=2&scope=`,
+            'x-forwarded-method': 'GET',
+            'x-forwarded-proto': 'https',
+            'x-forwarded-host': new URL(API).host,
+            'x-forwarded-uri': '/orders?page=2&scope=',
+          },
+        });
+        return [answer.status, (await answerOf(answer)).json.error];
+      }),
+    );
+    expect(outcomes[0]).toEqual([200, undefined]);
+    for (const outcome of outcomes.slice(1)) {
+      expect(outcome).toEqual([401, 'insufficient_user_authentication']);
+    }
   });
 });

@@ -21,7 +21,7 @@ import {
   rowOf,
   wire,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, follow, hiddenField } from '../support/shopper.js';
 import { browserAt, openPeople, type People } from '../support/sign-in.js';
 
@@ -41,8 +41,7 @@ let api: Awaited<ReturnType<typeof openAccountApi>>;
 let nets = 0;
 
 beforeAll(async () => {
-  server = await startServer({ env });
-  other = await startServer({ like: server, env: { ...env, LATCHKEY_ISSUER: server.issuer } });
+  [server, other] = await startTwoNodes(env);
   people = await openPeople(server);
   api = await openAccountApi(server);
   await register(server, 'quince', [

@@ -12,7 +12,7 @@ import {
   redemption,
   wire,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startServer, startTwoNodes, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, hiddenField, openBrowser } from '../support/shopper.js';
 import { browserAt, openPeople, PASSWORD, type People, WRONG } from '../support/sign-in.js';
 
@@ -27,8 +27,7 @@ let people: People;
 let nets = 0;
 
 beforeAll(async () => {
-  server = await startServer({ env });
-  other = await startServer({ like: server, env: { ...env, LATCHKEY_ISSUER: server.issuer } });
+  [server, other] = await startTwoNodes(env);
   people = await openPeople(server);
 });
 afterAll(async () => {

@@ -1,6 +1,6 @@
 /** Staff act for a shopper who asks for help (RFC 8693): who may, how far, how long, who hears. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as oauth from 'oauth4webapi';
-import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createEnsureAdminScopes } from '../../src/flows/ensure-admin-scopes.js';
 import { ownerAt } from '../support/account.js';
@@ -33,8 +33,8 @@ import {
   post,
   redemption,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
-import { adminToken, clientFor, demoClient, openBrowser } from '../support/shopper.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
+import { adminToken, demoClient, openBrowser } from '../support/shopper.js';
 import { openPeople, type People, type Person } from '../support/sign-in.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -52,9 +52,7 @@ let admin: string;
 let signedIn: Awaited<ReturnType<typeof signInAtDesk>>;
 
 beforeAll(async () => {
-  const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
-  server = await startServer({ env: calm });
-  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
+  [server, other] = await startTwoNodes();
   people = await openPeople(server);
   desk = demoClient(server, 'support_desk');
   orders = demoClient(server, 'orders_api');
@@ -99,32 +97,6 @@ const recorded = (shopperId: string) =>
   );
 
 describe('staff act for a shopper', () => {
-  test('with openid-client: a short token that says who acts, for one API', async () => {
-    const shopper = await people.add();
-    const { config } = await clientFor(server, desk);
-    const fields = actingFields(shopper.id, signedIn.access) as Record<string, string>;
-    const answer = await oidc.genericGrantRequest(config, EXCHANGE, fields);
-    expect(answer).toMatchObject({
-      issued_token_type: ACCESS,
-      token_type: 'bearer',
-      scope: 'orders:read',
-    });
-    expect(answer).not.toHaveProperty('refresh_token');
-    expect(answer).not.toHaveProperty('id_token');
-    expect(answer.expires_in).toBe(600);
-    const seen = await seenBy(server, orders, answer.access_token);
-    expect(seen).toMatchObject({
-      active: true,
-      sub: shopper.id,
-      aud: ORDERS,
-      scope: 'orders:read',
-      client_id: 'demo-support-desk',
-      act: { sub: staff.id, client_id: 'demo-support-desk' },
-    });
-    // The shopper has not logged in, and nothing says so.
-    for (const claim of ['auth_time', 'acr', 'amr']) expect(seen).not.toHaveProperty(claim);
-  });
-
   test('with oauth4webapi, at an API whose tokens live even shorter', async () => {
     const shopper = await people.add();
     const insecure = { [oauth.allowInsecureRequests]: true };
@@ -348,9 +320,9 @@ describe('what is refused', () => {
     const shopper = await people.add();
     const elsewhere = { scope: 'openid orders:read', resource: ORDERS };
     const forOrders = await signInAtDesk(server, people, staff, elsewhere);
-    const withoutScope = await signInAtDesk(server, people, staff, { scope: 'openid' }).catch(
-      () => undefined,
-    );
+    const withoutScope = await signInAtDesk(server, people, staff, {
+      scope: 'openid',
+    });
     // A shopper who finds the desk's address gets in, and gets a token even; it is worth nothing.
     const stranger = await signInAtDesk(server, people, await people.add({ app: true }), {
       acr_values: 'urn:latchkey:acr:2',
@@ -366,7 +338,7 @@ describe('what is refused', () => {
     const tokens: [string, string | undefined, string][] = [
       ['made up', 'x'.repeat(43), 'actor_token is not acceptable'],
       ['for another API', forOrders.access, 'actor_token is not acceptable'],
-      ['without the scope', withoutScope?.access ?? 'none', 'actor_token is not acceptable'],
+      ['without the scope', withoutScope.access, 'actor_token is not acceptable'],
       ['an ID token', signedIn.idToken, 'actor_token is not acceptable'],
       [
         'a shopper’s, from a storefront',
@@ -541,17 +513,23 @@ describe('it ends at once, on both nodes within a second', () => {
     expect(await seenBy(other, orders, token)).toMatchObject({ active: true });
   });
 
-  test('an account taken back while staff get a token leaves no token alive', async () => {
-    const agent = await addStaff(people, 'support');
-    const at = await signInAtDesk(server, people, agent);
-    const shopper = await people.add();
-    const [answers] = await Promise.all([
-      atOnce(10, () => act(shopper.id, {}, at.access)),
-      disable(agent.id),
-    ]);
-    for (const { json } of answers) {
-      if (typeof json.access_token !== 'string') continue;
-      expect(await endedOn([server, other], orders, json.access_token)).toBeLessThan(1_000);
+  test('an account taken back while staff get tokens leaves no token alive', async () => {
+    const tokens: string[] = [];
+    // A little later each time, so that it comes before, among and after the answers.
+    for (const milliseconds of [0, 10, 30, 60]) {
+      const agent = await addStaff(people, 'support');
+      const at = await signInAtDesk(server, people, agent);
+      const shopper = await people.add();
+      const [answers] = await Promise.all([
+        atOnce(10, () => act(shopper.id, {}, at.access)),
+        sleep(milliseconds).then(() => disable(agent.id)),
+      ]);
+      const made = answers.flatMap(({ json }) => json.access_token ?? []).map(String);
+      for (const token of made) {
+        expect(await endedOn([server, other], orders, token)).toBeLessThan(1_000);
+      }
+      tokens.push(...made);
     }
+    expect(tokens.length).toBeGreaterThan(0);
   });
 });

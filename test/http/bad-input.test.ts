@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { insideOf } from '../support/answers.js';
 import {
   authorizeUrl,
   basic,
@@ -838,16 +839,12 @@ describe('pages', () => {
     );
   });
 
-  // Whole words where a word is short: three letters stand in many a random token.
   test('none of all these answers said anything about the inside', () => {
     expect(everything.length).toBeGreaterThan(200);
     for (const { what, reply } of everything) {
-      const said = (JSON.stringify(reply.headers) + reply.text).replace(/nonce[-=]"?[\w-]+/g, '');
-      expect([what, said]).toEqual([
+      expect([what, insideOf(JSON.stringify(reply.headers) + reply.text)]).toEqual([
         what,
-        expect.not.stringMatching(
-          /\bat \S+ \(|node_modules|node:internal|\/dist\/|\/src\/|prisma|postgres|\bSELECT\b|\bINSERT\b|SQLSTATE|x-powered-by|oidc-provider|\bkoa\b/i,
-        ),
+        undefined,
       ]);
       expect([what, reply.status]).not.toEqual([what, 500]);
     }

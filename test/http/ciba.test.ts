@@ -25,7 +25,7 @@ import {
   titleOf,
   waitingPages,
 } from '../support/ciba.js';
-import { age, basic, command, ORDERS, post, register, rowOf } from '../support/protocol.js';
+import { age, basic, command, ORDERS, post, postAs, register, rowOf } from '../support/protocol.js';
 import { lettersTo } from '../support/recovery.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { clientFor, demoClient, hiddenField, introspect } from '../support/shopper.js';
@@ -94,30 +94,17 @@ describe('a telephone desk', () => {
     expect(config.serverMetadata().grant_types_supported).toContain(CIBA);
   });
 
-  test('gets tokens with openid-client once the shopper has approved', async () => {
+  test('gets tokens that are renewed, recorded, and taken back by the shopper', async () => {
     const owner = await someone();
-    const { config } = await clientFor(server, demoClient(server, 'telephone_desk'));
-    const started = await oidc.initiateBackchannelAuthentication(config, {
-      scope: 'openid profile email offline_access orders:write',
-      resource: ORDERS,
-      login_hint: owner.person.email,
-      binding_message: 'Order 4711',
-    });
-    expect(started).toMatchObject({ expires_in: 300, interval: 5 });
-    const polling = oidc.pollBackchannelAuthenticationGrant(config, started, { resource: ORDERS });
-    const done = await answerOldest(owner, 'approve');
-    expect([done.status, done.body.includes('You have approved it')]).toEqual([200, true]);
-
-    const tokens = await polling;
-    expect(tokens.claims()).toMatchObject({ sub: owner.person.id, email: owner.person.email });
-    const seen = JSON.parse((await introspect(server, 'orders_api', tokens.access_token)).text);
-    expect(seen).toMatchObject({ active: true, client_id: DESK, aud: ORDERS, amr: ['pwd'] });
-    expect(seen.scope.split(' ')).toContain('orders:write');
-    // That of the log-in on the shopper's device, not of the request.
-    expect(tokens.claims()?.auth_time).toBe(seen.auth_time);
-    expect(seen.auth_time).toBeGreaterThan(Date.now() / 1000 - 60);
-
-    const renewed = await oidc.refreshTokenGrant(config, tokens.refresh_token ?? '', {
+    const scope = 'openid profile email offline_access orders:write';
+    const id = await asked(server, owner.person.email, { scope });
+    await answerOldest(owner, 'approve');
+    const { json } = await poll(server, id);
+    const { sub, email } = decodeJwt(String(json.id_token));
+    expect({ sub, email }).toEqual({ sub: owner.person.id, email: owner.person.email });
+    const { json: renewed } = await postAs(server, 'telephone_desk', '/oauth2/token', {
+      grant_type: 'refresh_token',
+      refresh_token: String(json.refresh_token),
       resource: ORDERS,
     });
     expect(await isActive(renewed.access_token)).toBe(true);

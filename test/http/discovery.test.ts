@@ -1,14 +1,21 @@
 /**
- * What the server says of itself is what it does: every endpoint answers, and every value stands
- * in a table here with the test that uses it. What is newly listed fails until it is tested, and
+ * What the server says of itself is what it does: every endpoint answers a request as its
+ * specification says, and every value stands in a table here with the test that uses it. What is
+ * newly listed fails until it is tested, and
  * what is no longer listed until it is taken out.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import type { JWK } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { send } from '../support/outgoing.js';
 import { postAs } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { discoveryOf } from '../support/signers.js';
+import { CIBA_REQUEST, openSoundRequests, type SOUND } from '../support/sound-requests.js';
+
+type Kind = (typeof SOUND)[number] | typeof CIBA_REQUEST;
+const SOME = expect.stringMatching(/./);
 
 const tests = fileURLToPath(new URL('../', import.meta.url));
 
@@ -35,6 +42,49 @@ const endpoints: Readonly<Record<string, Readonly<Record<string, readonly [numbe
   revocation_endpoint: { POST: [400, 'invalid_request'] },
   token_endpoint: { POST: [400, 'invalid_request'] },
   userinfo_endpoint: { GET: [401, 'invalid_token'], POST: [401, 'invalid_token'] },
+};
+
+/** Endpoint → a sound request of each method, and what its specification has it answer. */
+const answered: Readonly<Record<string, readonly (readonly [Kind, status: number, object])[]>> = {
+  authorization_endpoint: [['authorize, signed in', 303, {}]],
+  backchannel_authentication_endpoint: [
+    // CIBA 7.3
+    [CIBA_REQUEST, 200, { auth_req_id: SOME, expires_in: 300, interval: 5 }],
+  ],
+  device_authorization_endpoint: [
+    // RFC 8628 section 3.2
+    [
+      'device authorization',
+      200,
+      {
+        ...{ device_code: SOME, user_code: SOME, expires_in: expect.any(Number) },
+        ...{ verification_uri: SOME, verification_uri_complete: SOME, interval: 5 },
+      },
+    ],
+  ],
+  end_session_endpoint: [
+    ['logout', 200, {}],
+    ['logout, posted', 303, {}],
+  ],
+  // RFC 7662 section 2.2
+  introspection_endpoint: [
+    ['introspect', 200, { active: true, sub: SOME, scope: SOME, client_id: 'demo-storefront' }],
+  ],
+  // RFC 9126 section 2.2
+  pushed_authorization_request_endpoint: [
+    ['push', 201, { request_uri: expect.stringMatching(/^urn:/), expires_in: expect.any(Number) }],
+  ],
+  // RFC 7009 section 2.2
+  revocation_endpoint: [['revoke', 200, {}]],
+  // RFC 6749 section 5.1
+  token_endpoint: [
+    ['a code, public', 200, { access_token: SOME, token_type: 'Bearer', expires_in: 900 }],
+  ],
+  // OpenID Connect Core 5.3.2
+  userinfo_endpoint: [
+    ['userinfo, asked', 200, { sub: SOME }],
+    ['userinfo, posted', 200, { sub: SOME }],
+  ],
 };
 
 /** Value → the test that uses it, and the words it does so with where they are others. */
@@ -81,7 +131,7 @@ const lists: Readonly<Record<string, Uses>> = {
     amr: 'http/step-up.test.ts',
     auth_time: 'clients/oauth4webapi.test.ts',
     email: 'clients/oauth4webapi.test.ts',
-    email_verified: 'http/claims.test.ts',
+    email_verified: ['http/email-change.test.ts', 'email, email_verified: true'],
     family_name: 'http/account-own.test.ts',
     given_name: 'http/account-own.test.ts',
     iss: 'clients/oauth4webapi.test.ts',
@@ -139,7 +189,8 @@ const lists: Readonly<Record<string, Uses>> = {
   },
   subject_types_supported: {
     pairwise: 'http/claims.test.ts',
-    public: ['http/claims.test.ts', 'subject_type'],
+    // The account's own, as the shop knows it.
+    public: ['clients/openid-client.test.ts', 'claims()?.sub).toBe(shopper.id)'],
   },
   token_endpoint_auth_methods_supported: { ...unproven, ...proven },
   token_endpoint_auth_signing_alg_values_supported: each(
@@ -186,14 +237,48 @@ describe('every endpoint', () => {
     expect(listed.sort()).toEqual(Object.keys(endpoints).sort());
   });
 
-  test.each(Object.entries(endpoints))('%s answers', async (name, methods) => {
-    for (const [method, [status, error]] of Object.entries(methods)) {
-      const init = method === 'POST' ? { body: new URLSearchParams() } : {};
-      const url = String(discovery[name]);
-      const answer = await fetch(url, { method, redirect: 'manual', ...init });
-      expect(answer.status, method).toBe(status);
-      if (error) expect(await answer.json(), method).toMatchObject({ error });
-    }
+  test.each(Object.entries(endpoints))(
+    '%s refuses a request with nothing in it',
+    async (name, methods) => {
+      for (const [method, [status, error]] of Object.entries(methods)) {
+        const init = method === 'POST' ? { body: new URLSearchParams() } : {};
+        const url = String(discovery[name]);
+        const answer = await fetch(url, { method, redirect: 'manual', ...init });
+        expect(answer.status, method).toBe(status);
+        if (error) expect(await answer.json(), method).toMatchObject({ error });
+      }
+    },
+  );
+});
+
+describe('every endpoint, asked as it is meant to be,', () => {
+  let sound: Awaited<ReturnType<typeof openSoundRequests>>;
+  beforeAll(async () => {
+    sound = await openSoundRequests(server);
+  });
+
+  test('is in the table', () => {
+    const listed = Object.keys(discovery).filter((name) => name.endsWith('_endpoint'));
+    expect(Object.keys(answered).sort()).toEqual(listed.sort());
+  });
+
+  test.each(
+    Object.entries(answered).flatMap(([name, rows]) => rows.map((row) => [name, ...row] as const)),
+  )('%s does what it is for: %s', async (name, kind, status, content) => {
+    const request = await sound.requests[kind]?.();
+    if (!request) throw new Error(`there is no request "${kind}"`);
+    const { pathname } = new URL(String(discovery[name]));
+    expect(request.path).toBe(pathname);
+    const reply = await send(server, request);
+    expect([reply.status, reply.json]).toEqual([status, expect.objectContaining(content)]);
+    expect(request.succeeded(reply), reply.text).toBe(true);
+  });
+
+  test('the keys are public, and all of them', async () => {
+    const { keys } = (await (await fetch(String(discovery.jwks_uri))).json()) as { keys: JWK[] };
+    const algorithms = discovery.id_token_signing_alg_values_supported;
+    expect([...new Set(keys.map(({ alg }) => alg))].sort()).toEqual([...(algorithms ?? [])].sort());
+    for (const key of keys) expect(key).not.toHaveProperty('d');
   });
 });
 

@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { askForCode, awaitCode, openEmailCode } from '../support/email-code.js';
 import { type Fields, ORDERS, register } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import {
   type Browser,
   follow,
@@ -38,9 +38,7 @@ let people: People;
 let tables: string[];
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   people = await openPeople(server);
   await register(server, 'form-partner', [
     ...['--redirect-uri', 'https://partner.example/cb', '--scope', 'openid'],

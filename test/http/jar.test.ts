@@ -13,7 +13,7 @@ import {
   requestFields,
   walk,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { openBrowser } from '../support/shopper.js';
 import {
   discoveryOf,
@@ -37,9 +37,7 @@ let signer: Signer;
 let stranger: Signer;
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   operator = openOperator(server);
   [signer, stranger] = [await newSigner(), await newSigner()];
   await operator.register('signing-shop', [

@@ -9,9 +9,10 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faultsOf, unsound } from '../support/answers.js';
-import { type Mutation, mutate, mutation, type Outgoing, written } from '../support/mutations.js';
-import { type WireReply, wire } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { type Mutation, mutate, mutation } from '../support/mutations.js';
+import { type Outgoing, send, written } from '../support/outgoing.js';
+import type { WireReply } from '../support/protocol.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { openSoundRequests, SOUND } from '../support/sound-requests.js';
 
 const RUNS = Number(process.env.MUTATIONS_RUNS ?? 40);
@@ -28,9 +29,7 @@ const asked = new Map<string, string>();
 const answers = new Map<string, number>();
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   sound = await openSoundRequests(server);
 });
 afterAll(() => server?.stop());
@@ -46,28 +45,20 @@ function printed({ method, path, carrier, parameters, headers, body }: Outgoing)
 }
 
 /** Sends it; undefined where the server hung up on what is too large to be read. */
-async function send(request: Outgoing): Promise<WireReply | undefined> {
-  const { method, path, carrier, parameters } = request;
-  const text = written(parameters);
-  const target = carrier === 'query' && text ? `${path}?${text}` : path;
-  const body = request.body ?? (carrier === 'form' ? text : undefined);
-  const headers: Record<string, string | string[]> = { host: new URL(server.issuer).host };
-  for (const [name, value] of request.headers) {
-    const earlier = headers[name];
-    headers[name] = earlier === undefined ? value : [earlier, value].flat();
-  }
-  if (body !== undefined) headers['content-length'] = String(Buffer.byteLength(body));
+async function sent(request: Outgoing): Promise<WireReply | undefined> {
   let timer: NodeJS.Timeout | undefined;
   const tooLong = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer in ${PATIENCE} ms`)), PATIENCE);
   });
   try {
-    const sent = { method, path: target, headers, ...(body === undefined ? {} : { body }) };
-    return await Promise.race([wire(server.port, sent), tooLong]);
+    return await Promise.race([send(server, request), tooLong]);
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    const head = target.length + JSON.stringify(headers).length;
-    const large = head > HEAD_LIMIT || (body?.length ?? 0) > BODY_LIMIT;
+    const parameters = written(request.parameters).length;
+    const queried = request.carrier === 'query';
+    const head = JSON.stringify(request.headers).length + (queried ? parameters : 0);
+    const body = request.body?.length ?? (queried ? 0 : parameters);
+    const large = head > HEAD_LIMIT || body > BODY_LIMIT;
     if (large && (code === 'ECONNRESET' || code === 'EPIPE')) return undefined;
     throw error;
   } finally {
@@ -80,36 +71,36 @@ async function attempt(kind: string, steps: readonly Mutation[]): Promise<void> 
   const make = sound.requests[kind];
   if (!make) throw new Error(`there is no sound request "${kind}"`);
   const base = await make();
-  const sent = steps.reduce<Outgoing>(
+  const broken = steps.reduce<Outgoing>(
     (request, step) => mutate(request, step, sound.foreign),
     base,
   );
-  const reply = await send(sent);
+  const reply = await sent(broken);
   if (!reply) return;
-  asked.set(String(reply.headers['x-request-id']), printed(sent));
+  asked.set(String(reply.headers['x-request-id']), printed(broken));
   const outcome = `${reply.status} ${reply.json.error ?? ''}`.trim();
   answers.set(outcome, (answers.get(outcome) ?? 0) + 1);
 
-  const faults = faultsOf(server.issuer, sent, reply);
+  const faults = faultsOf(server.issuer, broken, reply);
   const given = base.succeeded(reply);
-  const reason = unsound(base, sent);
+  const reason = unsound(base, broken);
   if (given && reason) faults.push(`it was given although ${reason}`);
   if (base.once) {
     // However the first one ended: what it carried is worth one answer at most.
-    const replies = [reply, await send(base), await send(base)];
+    const replies = [reply, await sent(base), await sent(base)];
     const winners = replies.filter((one) => one && base.succeeded(one));
     if (winners.length > 1) faults.push(`it was given ${winners.length} times`);
   }
   if (faults.length > 0) {
     const came = `${reply.status} ${JSON.stringify(reply.headers)}\n${shortened(reply.text)}`;
-    throw new Error(`${faults.join('\n')}\n\nsent: ${printed(sent)}\n\ncame: ${came}`);
+    throw new Error(`${faults.join('\n')}\n\nsent: ${printed(broken)}\n\ncame: ${came}`);
   }
 }
 
 test.each(SOUND)('as it is, each of them succeeds: %s', async (kind) => {
   const base = await sound.requests[kind]?.();
   if (!base) throw new Error('there is no such request');
-  const reply = await send(base);
+  const reply = await sent(base);
   if (!reply) throw new Error('it was too large');
   expect([base.succeeded(reply), reply.status, reply.text]).toEqual([
     true,

@@ -22,7 +22,7 @@ import {
   requestFields,
   wire,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import {
   authorizationRequest,
   type Browser,
@@ -67,9 +67,7 @@ let signer: Signer;
 let partner: { client_id: string; client_secret: string };
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   operator = openOperator(server);
   database = await openDatabase(server);
   signer = await newSigner();

@@ -1,7 +1,7 @@
 /** How long a browser stays logged in, and that nothing from before a log-in is worth anything after it. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { authorizeUrl, ORDERS, post, redemption } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { type Browser, follow, openBrowser, type Reply } from '../support/shopper.js';
 import {
   codeOf,
@@ -23,9 +23,7 @@ let server: TestServer;
 let people: People;
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   people = await openPeople(server);
 });
 afterAll(async () => {

@@ -4,7 +4,7 @@ import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Operator, openOperator } from '../support/operator.js';
 import { basic, type Fields, freshCode, ORDERS, post, redemption } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { type Browser, demoClient, openBrowser } from '../support/shopper.js';
 import { discoveryOf, libraryFor, signing } from '../support/signers.js';
 
@@ -18,9 +18,7 @@ let operator: Operator;
 let browser: Browser;
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   operator = openOperator(server);
   browser = openBrowser(server);
 });

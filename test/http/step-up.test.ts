@@ -13,7 +13,7 @@ import {
   postAs,
   redemption,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { type Browser, follow, openBrowser, type Reply } from '../support/shopper.js';
 import {
   codeOf,
@@ -36,9 +36,7 @@ let server: TestServer;
 let people: People;
 
 beforeAll(async () => {
-  server = await startServer({
-    env: { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' },
-  });
+  server = await startServer({ env: CALM });
   people = await openPeople(server);
 });
 afterAll(async () => {

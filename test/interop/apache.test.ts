@@ -1,4 +1,4 @@
-/** Apache with Debian's mod_auth_openidc: as a client that signs people in, and as an API. */
+/** Apache with Debian's mod_auth_openidc: the site of docs/clients.md, and as an API. */
 import { writeFile } from 'node:fs/promises';
 import { createServer, request as httpRequest, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Apache, startApache } from '../support/apache.js';
 import { selfSigned } from '../support/certificates.js';
+import { filledIn, snippetsOf } from '../support/documented.js';
 import { shopperTokens } from '../support/gateway.js';
 import { type Operator, openOperator } from '../support/operator.js';
 import { programOf } from '../support/program.js';
@@ -67,19 +68,19 @@ describe.skipIf(program === undefined)('behind Apache', { timeout: 60_000 }, () 
       ...['--metadata', metadata],
     ]);
     const api = demoClient(server, 'orders_api');
+    const [snippet = ''] = snippetsOf('clients.md', '## Apache, mod_auth_openidc', 'apache');
+    const documented = filledIn(snippet, {
+      'https://id.shop.example': server.issuer,
+      'https://www.shop.example': origin,
+      'OIDCClientID shop-site': `OIDCClientID ${web.client_id}`,
+      'OIDCClientSecret …': `OIDCClientSecret ${web.client_secret}`,
+      'OIDCCryptoPassphrase …': `OIDCCryptoPassphrase ${crypto.randomUUID()}`,
+    });
     apache = await startApache(program ?? '', {
       port,
       modules: ['proxy', 'proxy_http', 'auth_openidc'],
       site: `
-OIDCProviderMetadataURL ${server.issuer}/.well-known/openid-configuration
-OIDCClientID ${web.client_id}
-OIDCClientSecret ${web.client_secret}
-OIDCRedirectURI ${origin}/shop/callback
-OIDCCryptoPassphrase ${crypto.randomUUID()}
-OIDCScope "openid email profile"
-OIDCPKCEMethod S256
-OIDCIDTokenSignedResponseAlg ES256
-OIDCSessionType server-cache
+${documented}
 OIDCOAuthIntrospectionEndpoint https://localhost:${frontPort}/oauth2/introspect
 OIDCOAuthSSLValidateServer Off
 OIDCOAuthClientID ${api.client_id}
@@ -87,10 +88,6 @@ OIDCOAuthClientSecret ${api.client_secret}
 OIDCOAuthTokenIntrospectionInterval -1
 ProxyPass /shop/callback !
 ProxyPass / http://127.0.0.1:${(upstream.address() as AddressInfo).port}/
-<Location /shop>
-  AuthType openid-connect
-  Require valid-user
-</Location>
 <Location /orders>
   AuthType oauth20
   Require claim scope:orders:read

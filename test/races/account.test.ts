@@ -17,12 +17,11 @@ import {
   postToNode,
   redemption,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { type Browser, hiddenField, openBrowser } from '../support/shopper.js';
 import { openPeople, PASSWORD, type People } from '../support/sign-in.js';
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };
 
 let server: TestServer;
@@ -30,8 +29,8 @@ let other: TestServer;
 let people: People;
 
 beforeAll(async () => {
-  server = await startServer({ env: calm });
-  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
+  server = await startServer({ env: CALM });
+  other = await startServer({ like: server, env: { ...CALM, LATCHKEY_ISSUER: server.issuer } });
   people = await openPeople(server);
 }, 60_000);
 afterAll(async () => {
@@ -172,7 +171,7 @@ test('recovery codes made on two nodes at once are one set of ten', async () => 
 test('three nodes that come up at once on a new database make one client between them', async () => {
   const database = await freshDatabase();
   const env = {
-    ...calm,
+    ...CALM,
     LATCHKEY_SEED: 'none',
     LATCHKEY_KEYRING: server.env.LATCHKEY_KEYRING ?? '',
     LATCHKEY_COOKIE_KEYS: server.env.LATCHKEY_COOKIE_KEYS ?? '',

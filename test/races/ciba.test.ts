@@ -12,12 +12,12 @@ import {
   waitingPages,
 } from '../support/ciba.js';
 import { atOnce, basic, ORDERS, postToNode } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
 import { browserAt, openPeople, type People } from '../support/sign-in.js';
 
 let first: TestServer;
-let nodes: readonly TestServer[];
+let nodes: readonly [TestServer, TestServer];
 /** How two more desks authenticate. */
 let second: string;
 let third: string;
@@ -26,12 +26,8 @@ let people: People;
 const calm = { LATCHKEY_BOT_CHALLENGE: 'off', LATCHKEY_TRUSTED_PROXIES: '127.0.0.1' };
 
 beforeAll(async () => {
-  first = await startServer({ env: calm });
-  const other = await startServer({
-    like: first,
-    env: { ...calm, LATCHKEY_ISSUER: first.issuer },
-  });
-  nodes = [first, other];
+  nodes = await startTwoNodes(calm);
+  [first] = nodes;
   people = await openPeople(first);
   second = await addDesk(people, 'second-desk');
   third = await addDesk(people, 'third-desk');

@@ -16,12 +16,11 @@ import {
   redemption,
 } from '../support/protocol.js';
 import { lettersTo } from '../support/recovery.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { type Browser, follow, hiddenField, openBrowser, submitLogin } from '../support/shopper.js';
 import { openPeople, PASSWORD, type People } from '../support/sign-in.js';
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };
 
 let server: TestServer;
@@ -29,8 +28,8 @@ let other: TestServer;
 let people: People;
 
 beforeAll(async () => {
-  server = await startServer({ env: calm });
-  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
+  server = await startServer({ env: CALM });
+  other = await startServer({ like: server, env: { ...CALM, LATCHKEY_ISSUER: server.issuer } });
   people = await openPeople(server);
 }, 60_000);
 afterAll(async () => {

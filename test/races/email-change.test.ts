@@ -15,26 +15,22 @@ import {
   redemption,
 } from '../support/protocol.js';
 import { lettersTo } from '../support/recovery.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { type Browser, hiddenField, openBrowser, type Reply } from '../support/shopper.js';
 import { openPeople, PASSWORD, type People } from '../support/sign-in.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };
 
 let server: TestServer;
-let nodes: readonly TestServer[];
+let nodes: readonly [TestServer, TestServer];
 let people: People;
 
 beforeAll(async () => {
-  server = await startServer({ env: calm });
-  nodes = [
-    server,
-    await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } }),
-  ];
+  nodes = await startTwoNodes();
+  [server] = nodes;
   people = await openPeople(server);
 });
 afterAll(async () => {

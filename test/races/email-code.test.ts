@@ -4,7 +4,7 @@ import { Client as PgClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { anotherCode, askForCode, awaitCode, enterCode } from '../support/email-code.js';
 import { atOnce, authorizeUrl, post, postToNode, redemption } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import {
   adminToken,
   type Browser,
@@ -18,19 +18,15 @@ import { openPeople, type People, type Person } from '../support/sign-in.js';
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
 
 let server: TestServer;
-let nodes: readonly TestServer[];
+let nodes: readonly [TestServer, TestServer];
 let people: People;
 let admin: string;
 
 beforeAll(async () => {
-  server = await startServer({ env: calm });
-  nodes = [
-    server,
-    await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } }),
-  ];
+  nodes = await startTwoNodes();
+  [server] = nodes;
   people = await openPeople(server);
   admin = await adminToken(server);
 });

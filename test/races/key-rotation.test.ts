@@ -25,18 +25,17 @@ import {
   register,
   wire,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
 
 let a: TestServer;
 let b: TestServer;
 let database: Database;
 const RS_SHOP = 'shop-rs256';
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
 
 beforeAll(async () => {
-  a = await startServer({ env: calm });
-  b = await startServer({ like: a, env: { ...calm, LATCHKEY_ISSUER: a.issuer } });
+  a = await startServer({ env: CALM });
+  b = await startServer({ like: a, env: { ...CALM, LATCHKEY_ISSUER: a.issuer } });
   database = await openDatabase(a);
   await register(a, RS_SHOP, [
     ...['--first-party', '--auth', 'none', '--scope', 'openid offline_access'],

@@ -3,12 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Owner, ownerAt } from '../support/account.js';
 import { type PasskeyDevice, passkeyDevice } from '../support/passkey-device.js';
 import { atOnce, postToNode } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { type Browser, hiddenField, openBrowser, type Reply } from '../support/shopper.js';
 import { openLogin, openPeople, type People } from '../support/sign-in.js';
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
 const NEW = '/account/authenticators/passkeys/new';
 
 let server: TestServer;
@@ -16,8 +15,7 @@ let other: TestServer;
 let people: People;
 
 beforeAll(async () => {
-  server = await startServer({ env: calm });
-  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
+  [server, other] = await startTwoNodes();
   people = await openPeople(server);
 }, 60_000);
 afterAll(async () => {

@@ -19,18 +19,17 @@ import {
   refreshing,
   reuseLetters,
 } from '../support/refresh.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 
 let first: TestServer;
 let nodes: readonly TestServer[];
 let database: Database;
 
 const ROUNDS = 4;
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
-const another = () => startServer({ like: first, env: { ...calm, LATCHKEY_ISSUER: first.issuer } });
+const another = () => startServer({ like: first, env: { ...CALM, LATCHKEY_ISSUER: first.issuer } });
 
 beforeAll(async () => {
-  first = await startServer({ env: calm });
+  first = await startServer({ env: CALM });
   nodes = [first, await another()];
   database = await openDatabase(first);
   for (const [id, grace] of [

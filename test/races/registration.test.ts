@@ -9,24 +9,23 @@ import {
   openInvitation,
   typeCode,
 } from '../support/registration.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { CALM, startServer, type TestServer } from '../support/server.js';
 import { type Browser, hiddenField, openBrowser, type Reply } from '../support/shopper.js';
 import { openPeople, type People } from '../support/sign-in.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
 
 let server: TestServer;
 let nodes: readonly TestServer[];
 let people: People;
 
 beforeAll(async () => {
-  server = await startServer({ env: calm });
+  server = await startServer({ env: CALM });
   nodes = [
     server,
-    await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } }),
+    await startServer({ like: server, env: { ...CALM, LATCHKEY_ISSUER: server.issuer } }),
   ];
   people = await openPeople(server);
 });

@@ -24,7 +24,7 @@ import {
   walk,
   wire,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import {
   adminToken,
   type Browser,
@@ -47,12 +47,8 @@ let sub: string;
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };
 const PARTNER = 'https://partner.example/cb';
 
-/** Many of everything at once is the point here, so nobody is slowed down for it. */
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
-
 beforeAll(async () => {
-  server = await startServer({ env: calm });
-  other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
+  [server, other] = await startTwoNodes();
   database = await openDatabase(server);
   shopper = server.demo.users.shopper as { email: string; password: string };
   admin = await adminToken(server);

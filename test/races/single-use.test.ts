@@ -27,26 +27,19 @@ import {
   type WireReply,
   wire,
 } from '../support/protocol.js';
-import { startServer, type TestServer } from '../support/server.js';
+import { startTwoNodes, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
 
 let first: TestServer;
-let nodes: readonly TestServer[];
+let nodes: readonly [TestServer, TestServer];
 let database: Database;
 let robotKeys: GenerateKeyPairResult;
 
 const ROUNDS = 4;
 
-/** Many of everything at once is the point here, so nobody is slowed down for it. */
-const calm = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' };
-
 beforeAll(async () => {
-  first = await startServer({ env: calm });
-  const second = await startServer({
-    like: first,
-    env: { ...calm, LATCHKEY_ISSUER: first.issuer },
-  });
-  nodes = [first, second];
+  nodes = await startTwoNodes();
+  [first] = nodes;
   database = await openDatabase(first);
   robotKeys = await generateKeyPair('ES256', { extractable: true });
   const jwks = join(first.dataDir, 'robot.jwks.json');

@@ -1,4 +1,5 @@
 /** A person's way to their own account pages, without a screen. */
+import type { Database } from './protocol.js';
 import type { TestServer } from './server.js';
 import { type Browser, follow, type Reply } from './shopper.js';
 import { codeOf, formWith, PASSWORD, type People, type Person, sendForm } from './sign-in.js';
@@ -53,19 +54,26 @@ export function ownerAt(server: TestServer, people: People, browser: Browser, pe
       secret = next.secret ?? secret;
     },
     /** Lets the log-in behind the browser's tokens and session be so many seconds older. */
-    async grow(seconds: number) {
-      await people.query(
-        `UPDATE artifacts
-            SET auth_at = auth_at - $2,
-                payload = CASE WHEN kind = 'Session'
-                  THEN jsonb_set(payload, '{loginTs}', to_jsonb((payload->>'loginTs')::int - $2))
-                  WHEN payload->'extra'->'auth_time' IS NOT NULL
-                  THEN jsonb_set(payload, '{extra,auth_time}',
-                                 to_jsonb((payload->'extra'->>'auth_time')::int - $2))
-                  ELSE payload END
-          WHERE account_id = $1 AND payload IS NOT NULL`,
-        [person.id, seconds],
-      );
-    },
+    grow: (seconds: number) => growLogin(people, person.id, seconds),
   };
+}
+
+/** Lets the log-in behind an account's tokens and sessions be so many seconds older. */
+export async function growLogin(
+  database: Pick<Database, 'query'>,
+  accountId: string,
+  seconds: number,
+): Promise<void> {
+  await database.query(
+    `UPDATE artifacts
+        SET auth_at = auth_at - $2,
+            payload = CASE WHEN kind = 'Session'
+              THEN jsonb_set(payload, '{loginTs}', to_jsonb((payload->>'loginTs')::int - $2))
+              WHEN payload->'extra'->'auth_time' IS NOT NULL
+              THEN jsonb_set(payload, '{extra,auth_time}',
+                             to_jsonb((payload->'extra'->>'auth_time')::int - $2))
+              ELSE payload END
+      WHERE account_id = $1 AND payload IS NOT NULL`,
+    [accountId, seconds],
+  );
 }

@@ -50,6 +50,9 @@ export type TestServer = {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 };
 
+/** Nobody is slowed down: for tests of many requests, and of what is not the limits. */
+export const CALM = { LATCHKEY_RATE_LIMITS: 'off', LATCHKEY_BOT_CHALLENGE: 'off' } as const;
+
 export type ServerOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** Share a database (two nodes); it is then the caller's to drop. */
@@ -169,4 +172,16 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
       return code;
     },
   };
+}
+
+/** Two nodes of one installation: same database, same keys, same issuer. */
+export async function startTwoNodes(
+  env: Readonly<Record<string, string>> = CALM,
+): Promise<readonly [TestServer, TestServer]> {
+  const first = await startServer({ env });
+  const second = await startServer({
+    like: first,
+    env: { ...env, LATCHKEY_ISSUER: first.issuer },
+  });
+  return [first, second];
 }

@@ -1,20 +1,24 @@
 /** JavaScript of the documentation as a program or a module: as it stands there, on its own. */
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { isOpen } from './port.js';
 import { cleanEnvironment } from './server.js';
 
 const modules = fileURLToPath(new URL('../../node_modules', import.meta.url));
 
-/** Writes a snippet where it finds the packages that it imports. */
-async function placed(snippet: string): Promise<{ file: string; directory: string }> {
+/** Writes a snippet where it finds the packages and the other snippets that it imports. */
+async function placed(
+  snippet: string,
+  others: Readonly<Record<string, string>> = {},
+): Promise<{ file: string; directory: string }> {
   const directory = await mkdtemp(join(tmpdir(), 'latchkey-snippet-'));
   const file = join(directory, 'snippet.mjs');
   await writeFile(file, snippet);
+  for (const [name, text] of Object.entries(others)) await writeFile(join(directory, name), text);
   await symlink(modules, join(directory, 'node_modules'));
   return { file, directory };
 }
@@ -38,12 +42,17 @@ export async function moduleOf<T>(
   }
 }
 
-/** Runs a snippet that listens on `PORT`; ready when it does. Throws what it complained of. */
+/**
+ * Runs a snippet that listens on `PORT`; ready when it does. Throws what it complained of.
+ *
+ * @param others what lies beside it, by file name
+ */
 export async function programOfSnippet(
   snippet: string,
   env: Readonly<Record<string, string>> & { readonly PORT: string },
+  others: Readonly<Record<string, string>> = {},
 ): Promise<{ stop(): Promise<void> }> {
-  const { file, directory } = await placed(snippet);
+  const { file, directory } = await placed(snippet, others);
   const child = spawn(process.execPath, [file], {
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'inherit', 'pipe'],
@@ -65,10 +74,3 @@ export async function programOfSnippet(
     },
   };
 }
-
-const isOpen = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.once('connect', () => resolve(socket.destroy() !== undefined));
-    socket.once('error', () => resolve(false));
-  });

@@ -3,155 +3,23 @@
  * time (codes and proofs are used once), and what must not change in it for it to succeed.
  */
 import { randomUUID } from 'node:crypto';
-import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { SignJWT } from 'jose';
+import { ENDPOINT } from './ciba.js';
 import { approve, DEVICE_CODE, showCode, TILL } from './device.js';
-import { ACCESS, allow, createProver, EXCHANGE } from './exchange.js';
-import type { Outgoing, Parameter } from './mutations.js';
-import {
-  authorizeUrl,
-  basic,
-  CATALOG,
-  type Fields,
-  freshCode,
-  ORDERS,
-  post,
-  redemption,
-  requestFields,
-  type WireReply,
-  walk,
-} from './protocol.js';
+import { ACCESS, EXCHANGE } from './exchange.js';
+import { basic, CATALOG, type Fields, ORDERS, post, redemption } from './protocol.js';
 import type { TestServer } from './server.js';
-import { type Browser, demoClient } from './shopper.js';
-import { openPeople } from './sign-in.js';
+import { demoClient } from './shopper.js';
+import { asked, codeIn, JSON_PLEASE, PAGE_PLEASE, posted, type Sound, token } from './sound.js';
+import { openScene } from './sound-scene.js';
 
-export type Sound = Outgoing & {
-  /** Whether the answer gave what was asked for. */
-  readonly succeeded: (reply: WireReply) => boolean;
-  /** Parameters that must arrive exactly once, as they are here; otherwise nothing is given. */
-  readonly needs: readonly string[];
-  /** Headers whose first value must arrive as it is here. */
-  readonly proofs: readonly string[];
-  /** What is used up by it: asked again, it is refused. */
-  readonly once?: true;
-};
-
-const listed = (fields: Fields): Parameter[] =>
-  Object.entries(fields).flatMap(([name, value]) =>
-    [value ?? []].flat().map((one) => ({ name, value: one as string })),
-  );
-const FORM = ['content-type', 'application/x-www-form-urlencoded'] as const;
-const JSON_PLEASE = ['accept', 'application/json'] as const;
-const PAGE_PLEASE = ['accept', 'text/html'] as const;
-
-const hasToken = ({ json }: WireReply) => typeof json.access_token === 'string';
-const codeIn = ({ headers, text }: WireReply) =>
-  /[?&]code=/.test(headers.location ?? '') || /name="code" value="/.test(text);
-
-/** Clients, a shopper who is signed in, and the requests they could send. */
+/** The requests that could be sent, by name, and what belongs to somebody else. */
 export async function openSoundRequests(server: TestServer) {
-  const robotKeys = await generateKeyPair('ES256', { extractable: true });
-  const { d: _d, ...publicKey } = await exportJWK(robotKeys.privateKey);
-  const people = await openPeople(server);
-  const poster = await people.transact(async ({ clients }) => {
-    const machine = { grantTypes: ['client_credentials'] as const };
-    const own = { kid: 'robot', alg: 'ES256' };
-    await clients.register({
-      ...{ ...machine, id: 'robot', name: 'Robot', authMethod: 'private_key_jwt' },
-      jwks: { keys: [{ ...publicKey, ...own }] },
-    });
-    await clients.register({
-      ...{ id: 'bound-shop', name: 'Bound shop', authMethod: 'none', firstParty: true },
-      ...{ grantTypes: ['authorization_code'], identityScopes: ['openid'] },
-      redirectUris: ['http://localhost:4000/callback'],
-      dpopBoundAccessTokens: true,
-    });
-    const secret = { id: 'poster', name: 'Poster', authMethod: 'client_secret_post' } as const;
-    await clients.register({ ...machine, ...secret });
-    const issued = await clients.issueSecret('poster');
-    if (issued.kind !== 'issued') throw new Error(issued.kind);
-    return { client_id: 'poster', client_secret: issued.secret };
-  });
-  for (const id of ['poster', 'robot', 'bound-shop']) {
-    await allow(people, id, ORDERS, ['orders:read']);
-  }
-  await people.close();
-  const prove = await createProver(server);
-  const bff = demoClient(server, 'storefront_bff');
-  const automation = demoClient(server, 'automation');
-  const ordersApi = demoClient(server, 'orders_api');
+  const scene = await openScene(server);
+  const { poster, bff, automation, ordersApi, prove } = scene;
+  const { everything, worn, held, plain, code, machineToken } = scene;
+  const SESSION = [PAGE_PLEASE, ['cookie', scene.session]] as const;
 
-  // One browser whose grants are ended by codes that come back, and one that keeps what it has.
-  const worn = (await walk(server, authorizeUrl())).browser;
-  const wide = { scope: 'openid profile orders:read catalog:read', resource: [ORDERS, CATALOG] };
-  const kept = await freshCode(server, wide);
-  const redeemed = redemption(kept.code, { resource: ORDERS });
-  const held = (await post(server, '/oauth2/token', redeemed)).json;
-  const forUserinfo = await freshCode(
-    server,
-    { scope: 'openid profile' },
-    { browser: kept.browser },
-  );
-  const plain = (await post(server, '/oauth2/token', redemption(forUserinfo.code))).json;
-  const other = await freshCode(server, {
-    client_id: 'demo-support-desk',
-    redirect_uri: 'http://localhost:4002/callback',
-  });
-
-  const cookies = (browser: Browser) =>
-    [...browser.cookies]
-      .filter(([key]) => key.startsWith('latchkey_session'))
-      .map(([key, { value }]) => `${key.split('|')[0]}=${value}`)
-      .join('; ');
-  const code = async (changes: Fields = {}) =>
-    (await freshCode(server, { scope: 'openid orders:read', ...changes }, { browser: worn })).code;
-  const machineToken = async () => {
-    const fields = { grant_type: 'client_credentials', resource: ORDERS, scope: 'orders:read' };
-    const headers = { authorization: basic(automation) };
-    return String((await post(server, '/oauth2/token', fields, headers)).json.access_token);
-  };
-
-  const posted = (
-    path: string,
-    fields: Fields,
-    proofs: Readonly<Record<string, string>>,
-    more: Pick<Sound, 'succeeded' | 'needs'> & { once?: true },
-  ): Sound => ({
-    method: 'POST',
-    path,
-    carrier: 'form',
-    parameters: listed(fields),
-    headers: [FORM, JSON_PLEASE, ...Object.entries(proofs)],
-    proofs: Object.keys(proofs),
-    ...more,
-  });
-  const asked = (path: string, fields: Fields, more: Partial<Sound> = {}): Sound => ({
-    method: 'GET',
-    path,
-    carrier: 'query',
-    parameters: listed(fields),
-    headers: [PAGE_PLEASE, ['cookie', cookies(kept.browser)]],
-    needs: [],
-    proofs: [],
-    succeeded: ({ status }) => status === 200,
-    ...more,
-  });
-  const token = (fields: Fields, needs: readonly string[], proofs = {}, once = {}) =>
-    posted('/oauth2/token', fields, proofs, { succeeded: hasToken, needs, ...once });
-
-  const everything: Fields = {
-    ...requestFields({ scope: 'openid profile orders:read', state: 'a state/of=mind&ü' }),
-    nonce: 'n-1',
-    resource: ORDERS,
-    claims: '{"id_token":{"acr":{"values":["urn:latchkey:acr:1"]}},"userinfo":{"name":null}}',
-    acr_values: 'urn:latchkey:acr:1',
-    max_age: '3600',
-    prompt: 'none',
-    response_mode: 'query',
-    display: 'page',
-    ui_locales: 'fr de',
-    id_token_hint: String(held.id_token),
-    login_hint: server.demo.users.shopper?.email,
-  };
   const bound = { client_id: 'bound-shop', scope: 'openid orders:read', resource: ORDERS };
   const REDEEMED = ['grant_type', 'code', 'redirect_uri', 'code_verifier'];
   const PUBLIC_CODE = [...REDEEMED, 'client_id'];
@@ -159,13 +27,15 @@ export async function openSoundRequests(server: TestServer) {
 
   const requests: Readonly<Record<string, () => Promise<Sound>>> = {
     'authorize, signed in': async () =>
-      asked('/oauth2/authorize', everything, { succeeded: codeIn, needs: WAY, proofs: ['cookie'] }),
+      asked('/oauth2/authorize', everything, {
+        ...{ headers: SESSION, proofs: ['cookie'] },
+        ...{ succeeded: codeIn, needs: WAY },
+      }),
     'authorize, a stranger': async () =>
       asked(
         '/oauth2/authorize',
         { ...everything, prompt: undefined, id_token_hint: undefined },
         {
-          headers: [PAGE_PLEASE],
           succeeded: ({ headers }) => (headers.location ?? '').startsWith('/signin/'),
           needs: WAY,
         },
@@ -174,8 +44,10 @@ export async function openSoundRequests(server: TestServer) {
       const pushed = await post(server, '/oauth2/par', everything);
       const request_uri = String(pushed.json.request_uri);
       const fields = { client_id: 'demo-storefront', request_uri };
-      const needs = ['client_id', 'request_uri'];
-      return asked('/oauth2/authorize', fields, { succeeded: codeIn, needs, proofs: ['cookie'] });
+      return asked('/oauth2/authorize', fields, {
+        ...{ headers: SESSION, proofs: ['cookie'] },
+        ...{ succeeded: codeIn, needs: ['client_id', 'request_uri'] },
+      });
     },
     push: async () => {
       const own = {
@@ -244,7 +116,7 @@ export async function openSoundRequests(server: TestServer) {
         .setAudience(server.issuer)
         .setIssuedAt()
         .setExpirationTime('1m')
-        .sign(robotKeys.privateKey);
+        .sign(scene.robotKey);
       const client_assertion_type = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
       const proof = { client_assertion, client_assertion_type };
       const fields = { grant_type: 'client_credentials', scope: 'orders:read', ...proof };
@@ -287,6 +159,16 @@ export async function openSoundRequests(server: TestServer) {
         {},
         { succeeded: ({ json }) => typeof json.device_code === 'string', needs: ['client_id'] },
       ),
+    [CIBA_REQUEST]: async () =>
+      posted(
+        ENDPOINT,
+        {
+          ...{ scope: 'openid orders:write', resource: ORDERS, binding_message: 'Order 4711' },
+          login_hint: server.demo.users.shopper?.email,
+        },
+        { authorization: basic(demoClient(server, 'telephone_desk')) },
+        { succeeded: ({ json }) => typeof json.auth_req_id === 'string', needs: ['scope'] },
+      ),
     'userinfo, asked': async () =>
       asked(
         '/oauth2/userinfo',
@@ -320,7 +202,7 @@ export async function openSoundRequests(server: TestServer) {
           proofs: ['x-gateway-authorization', 'authorization'],
         },
       ),
-    logout: async () => asked('/oauth2/logout', leaving()),
+    logout: async () => asked('/oauth2/logout', leaving(), { headers: SESSION }),
     'logout, posted': async () =>
       posted(
         '/oauth2/logout',
@@ -328,7 +210,8 @@ export async function openSoundRequests(server: TestServer) {
         {},
         { succeeded: ({ status }) => status === 303, needs: [] },
       ),
-    'the device’s page': async () => asked('/device', { user_code: 'BCDF-GHJK' }),
+    'the device’s page': async () =>
+      asked('/device', { user_code: 'BCDF-GHJK' }, { headers: SESSION }),
   };
 
   function leaving(): Fields {
@@ -342,29 +225,11 @@ export async function openSoundRequests(server: TestServer) {
     };
   }
 
-  /** What belongs to somebody else, by the name under which one would try it. */
-  const foreign: Readonly<Record<string, string>> = {
-    client_id: bff.client_id,
-    client_secret: bff.client_secret,
-    redirect_uri: 'http://localhost:4001/callback',
-    post_logout_redirect_uri: 'http://localhost:4001/',
-    code: other.code,
-    code_verifier: 'v'.repeat(43),
-    code_challenge: 'v'.repeat(43),
-    token: String(plain.access_token),
-    refresh_token: String(held.access_token),
-    subject_token: String(plain.access_token),
-    access_token: String(held.access_token),
-    device_code: other.code,
-    id_token_hint: String(held.access_token),
-    client_assertion: String(held.id_token),
-    resource: 'urn:latchkey:admin',
-    audience: CATALOG,
-    scope: 'users:write',
-    acr_values: 'urn:latchkey:acr:3',
-  };
-  return { requests, foreign };
+  return { requests, foreign: scene.foreign };
 }
+
+/** Not among those that are broken by chance: three of them wait for a person at most. */
+export const CIBA_REQUEST = 'a request for approval';
 
 /** The names, known before there is a server, so that each is a test of its own. */
 export const SOUND = [

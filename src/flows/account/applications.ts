@@ -9,17 +9,20 @@ import { ACCOUNT_CLIENT } from '../ensure-account-client.js';
 import type { Visitor } from '../sign-in/index.js';
 import type { Owner } from './owner.js';
 
+/** What an application may do at an API, in words that its owner reads. */
+export type AllowedResource = {
+  readonly indicator: string;
+  readonly name: string;
+  readonly scopes: readonly { readonly name: string; readonly description: string }[];
+};
+
 export type OwnApplication = {
   readonly clientId: string;
   readonly name: string;
   readonly since: Date;
   /** OpenID scopes. */
   readonly identity: readonly string[];
-  readonly resources: readonly {
-    readonly indicator: string;
-    readonly name: string;
-    readonly scopes: readonly { readonly name: string; readonly description: string }[];
-  }[];
+  readonly resources: readonly AllowedResource[];
 };
 
 export type ManageApplications = {

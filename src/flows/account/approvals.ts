@@ -3,6 +3,7 @@
  * (OpenID Connect CIBA). Done by whoever speaks to the protocol host (`oidc/approvals.ts`).
  */
 import type { Visitor } from '../sign-in/index.js';
+import type { AllowedResource } from './applications.js';
 import type { Owner, StepUp } from './owner.js';
 
 export type OwnApproval = {
@@ -16,11 +17,7 @@ export type OwnApproval = {
   readonly until: Date;
   /** OpenID scopes. */
   readonly identity: readonly string[];
-  readonly resources: readonly {
-    readonly indicator: string;
-    readonly name: string;
-    readonly scopes: readonly { readonly name: string; readonly description: string }[];
-  }[];
+  readonly resources: readonly AllowedResource[];
   /** What the owner's log-in lacks for what is asked; nothing if it is good enough. */
   readonly missing: StepUp | undefined;
 };

@@ -1,6 +1,7 @@
 /** The account pages about who is in: browsers that are signed in, applications with access. */
 import { ACCOUNT_AUDIENCE } from '../../domain/access/index.js';
 import { readDeviceLabel } from '../../domain/risk/index.js';
+import type { OwnApplication } from '../../flows/account/applications.js';
 import { formTarget, localPath } from '../links.js';
 import { type AccountFrame, frameOf } from './account.js';
 import { identityLabel } from './consent.js';
@@ -46,17 +47,7 @@ export function accountSignedOutPage(props: PageProps): string {
   return render('account/everywhere-done', props, {});
 }
 
-export type ApplicationRow = {
-  readonly clientId: string;
-  readonly name: string;
-  readonly since: Date;
-  readonly identity: readonly string[];
-  readonly resources: readonly {
-    readonly indicator: string;
-    readonly name: string;
-    readonly scopes: readonly { readonly name: string; readonly description: string }[];
-  }[];
-};
+export type ApplicationRow = OwnApplication;
 
 function applicationOf(application: ApplicationRow) {
   return {

@@ -1,24 +1,13 @@
 /** The account pages with what waits for the owner's approval. */
 import { ACCOUNT_AUDIENCE } from '../../domain/access/index.js';
+import type { OwnApproval } from '../../flows/account/approvals.js';
 import { formTarget, localPath } from '../links.js';
 import { type AccountFrame, frameOf } from './account.js';
 import { identityLabel } from './consent.js';
 import { render } from './render.js';
 
-export type ApprovalRow = {
-  readonly id: string;
-  readonly clientName: string;
-  /** Somebody else's words: quoted, and in a direction of their own. */
-  readonly message: string | undefined;
-  readonly since: Date;
-  readonly until: Date;
-  readonly identity: readonly string[];
-  readonly resources: readonly {
-    readonly indicator: string;
-    readonly name: string;
-    readonly scopes: readonly { readonly name: string; readonly description: string }[];
-  }[];
-};
+/** The message is somebody else's words: quoted, and in a direction of their own. */
+export type ApprovalRow = Omit<OwnApproval, 'clientId' | 'missing'>;
 
 function approvalOf(approval: ApprovalRow) {
   const base = `/account/approvals/${encodeURIComponent(approval.id)}`;

@@ -52,7 +52,7 @@ export function createRegisterItself(parts: ClientRegistrationParts): RegisterIt
         await clientRegistrations.returnRegistration(permit.id, false);
         return settled;
       }
-      const wish = { ...read.wish, draft: settled.draft };
+      const wish = { ...read.wish, draft: settled.trim(read.wish.draft) };
       const made = await transact((inside) => store(inside, wish, permit.id, origin));
       const known = { ...made, grants: wish.grants, uri: uriOf(clientId) };
       return { kind: 'registered', information: informationOf(clientOf(wish.draft), known) };

@@ -15,7 +15,7 @@ import type { StoreApprovalAnswer } from '../flows/approvals/answer.js';
 import { type Clock, epochSeconds } from '../kernel/clock.js';
 import { askedFor, demandOf } from './asked-for.js';
 import type { Saved } from './backchannel.js';
-import { factsOf } from './clients.js';
+import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { type Assurance, meets } from './step-up.js';
 
@@ -60,10 +60,20 @@ export function createManageApprovals(parts: {
 }): ManageApprovals {
   const { host, directory, grants, clock } = parts;
 
+  /** A client that the host cannot work with waits for nothing, and must not hide the others. */
+  async function findClient(id: string): Promise<HostClient | undefined> {
+    try {
+      return await host.current().Client.find(id);
+    } catch (error) {
+      if (error instanceof errors.InvalidClientMetadata) return undefined;
+      throw error;
+    }
+  }
+
   async function describe(owner: Owner, waiting: Artifact): Promise<OwnApproval | undefined> {
     const { payload } = waiting;
     const params = (payload.params ?? {}) as Record<string, unknown>;
-    const client = await host.current().Client.find(String(payload.clientId));
+    const client = await findClient(String(payload.clientId));
     if (!client) return undefined;
     const { id, name } = factsOf(client).client;
     return {

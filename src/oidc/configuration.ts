@@ -32,7 +32,7 @@ import {
   type MutualTlsParts,
   mutualTlsFeature,
 } from './mutual-tls.js';
-import { hostFetch, type Outgoing } from './outgoing.js';
+import { hostFetch, type OutgoingParts } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import { type PairwiseSubject, sectorOf } from './pairwise.js';
 import { paymentRequests } from './payments.js';
@@ -45,6 +45,7 @@ import {
 import { pkceRequired, refuseUnboundToken, requireNonce, rotateRefreshToken } from './profiles.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
 import { createRevokePolicy, type EndReused } from './reuse.js';
+import { maySectorBeCalled } from './sector-check.js';
 import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
@@ -63,7 +64,7 @@ export const routes = {
   code_verification: '/device',
 } as const;
 
-export type ConfigurationParts = {
+export type ConfigurationParts = OutgoingParts & {
   readonly issuer: string;
   readonly cookieKeys: Secret<readonly string[]>;
   readonly signingKeys: readonly PrivateJwk[];
@@ -84,7 +85,6 @@ export type ConfigurationParts = {
   readonly storeRequest: StoreRequest;
   /** Undefined where no client certificates are accepted. */
   readonly mutualTls: MutualTlsParts | undefined;
-  readonly outgoing: Outgoing;
   readonly clock: Clock;
 };
 
@@ -190,7 +190,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       createFindAccount(parts.identity, parts.access, parts.mappings),
       parts.identity,
     ),
-    fetch: hostFetch(parts.outgoing),
+    fetch: hostFetch(parts),
     formats: {
       bitsOfOpaqueRandomness: 256,
       customizers: { jwt: referToGrant(parts.keyring) },
@@ -210,6 +210,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     rotateRefreshToken,
     routes,
     scopes: [...new Set([...identityScopes, ...parts.mappings.map(({ scope }) => scope)])],
+    sectorIdentifierUriValidate: maySectorBeCalled,
     subjectTypes: ['public', 'pairwise'],
     ttl: lifetimes as NonNullable<Configuration['ttl']>,
   };

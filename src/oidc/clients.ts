@@ -80,6 +80,9 @@ export function clientAdapter(
   };
 }
 
+/** Visible ASCII (RFC 6749 appendix A.1 without the blank). */
+const CLIENT_ID = /^[\x21-\x7e]{1,200}$/;
+
 const factsByInstance = new WeakMap<object, ClientFacts>();
 
 /** What is registered for a client the host has found. */
@@ -96,7 +99,8 @@ export function teachClients(provider: Provider, directory: Directory, clock: Cl
   const build = Client.find.bind(Client);
 
   Client.find = async (id: string) => {
-    if (typeof id !== 'string' || id === '' || id.length > 200) return undefined;
+    // Nobody else's id is looked up: not all that a request can hold can be asked a database.
+    if (typeof id !== 'string' || !CLIENT_ID.test(id)) return undefined;
     const facts = await guarded(() => directory.findClient(id));
     if (!facts) return undefined;
     const known = instances.get(facts);

@@ -42,6 +42,7 @@ export function createRegisterItself(parts: ClientRegistrationParts): RegisterIt
     const refused = await judge(domain, read.wish);
     if (refused) return refused;
 
+    const { sector_identifier_uri: called } = read.wish.draft.metadata ?? {};
     // Before other servers are asked: a token is no licence for calling them without end.
     const slot = await clientRegistrations.spendRegistration(permit.id);
     if (slot.kind === 'gone') return { kind: 'unknown-token' };
@@ -58,7 +59,10 @@ export function createRegisterItself(parts: ClientRegistrationParts): RegisterIt
       return { kind: 'registered', information: informationOf(clientOf(wish.draft), known) };
     } catch (error) {
       // What stands in the way of this may fail as well; the first failure is the one to tell.
-      await clientRegistrations.returnRegistration(permit.id, true).catch(() => undefined);
+      // Once a server was called the hour's slot stays spent, or a fault of ours would be a way to
+      // call it without end.
+      const ownFault = called === undefined;
+      await clientRegistrations.returnRegistration(permit.id, ownFault).catch(() => undefined);
       throw error;
     }
   };

@@ -7,11 +7,13 @@ import type { Domain, FlowParts } from '../domain.js';
 import { needsSecret } from '../register-client.js';
 import { type ClientInformation, informationOf } from './information.js';
 import { type CheckByHost, judge, settleByHost } from './judge.js';
-import { type Refusal, readWish, type Wish } from './metadata.js';
+import { type Refusal, readWish, refusal, type Wish } from './metadata.js';
+import { isProfileForAll } from './tokens.js';
 
 export type ClientRegistrationParts = FlowParts & {
   readonly clock: Clock;
   readonly checkByHost: CheckByHost;
+  readonly production: boolean;
   /** Where a client manages its registration. */
   readonly uriOf: (clientId: string) => string;
 };
@@ -30,12 +32,17 @@ export type RegisterItself = (input: {
 }) => Promise<RegisterItselfResult>;
 
 export function createRegisterItself(parts: ClientRegistrationParts): RegisterItself {
-  const { domain, transact, checkByHost, uriOf } = parts;
+  const { domain, transact, checkByHost, production, uriOf } = parts;
   const { clientRegistrations } = domain;
 
   return async ({ token, body, origin }) => {
     const permit = await clientRegistrations.findRegistrationToken(token);
     if (!permit) return { kind: 'unknown-token' };
+    // Made elsewhere, or by a command that did not know where it ran.
+    if (!isProfileForAll(permit.profile, production)) {
+      const said = `clients of the profile ${permit.profile} do not register themselves in production`;
+      return refusal('invalid_client_metadata', said);
+    }
     const clientId = newId();
     const read = readWish(clientId, body, permit);
     if (read.kind === 'refused') return read;

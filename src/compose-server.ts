@@ -118,6 +118,7 @@ export async function composeServer(
     cookieKeys: config.cookieKeys.reveal(),
     protocolHost: (ctx, next) => host.handle(ctx, next),
     jwksMaxAge: () => host.jwksMaxAge(),
+    postedAuthorization: config.postedAuthorization,
     clientAuthFailures: limits.clientAuthFailures,
     verify: {
       verifyAccess: createVerifyAccess({

@@ -55,6 +55,8 @@ export type Config = {
   readonly showMailbox: boolean;
   /** Whether clients may register themselves, with a token of the operator's. */
   readonly registration: 'off' | 'token';
+  /** Whether the authorization endpoint takes forms as well. */
+  readonly postedAuthorization: boolean;
   readonly outboundAllow: readonly string[];
   /** Off lifts the limits of whole networks, never the lockout of an account. */
   readonly rateLimits: boolean;
@@ -276,6 +278,7 @@ export function loadConfig(env: Environment, { terminal = false } = {}): Config 
     mailFrom: read.parsed('LATCHKEY_MAIL_FROM', parseSender, senderFor(issuer)),
     showMailbox: !production && !smtpUrl && (embedded || seed === 'demo'),
     registration: read.oneOf('LATCHKEY_REGISTRATION', ['off', 'token'], 'off'),
+    postedAuthorization: read.oneOf('LATCHKEY_AUTHORIZATION_POST', ['off', 'on'], 'off') === 'on',
     outboundAllow: read.parsed(
       'LATCHKEY_OUTBOUND_ALLOW',
       parseOutboundAllow,

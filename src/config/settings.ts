@@ -87,6 +87,12 @@ export const settings: readonly Setting[] = [
       '`off` or `token`. With `token`, clients register themselves at `/oauth2/register` (RFC 7591) with an initial access token from `latchkey registration-tokens create`. Off, there is no such address.',
   },
   {
+    name: 'LATCHKEY_AUTHORIZATION_POST',
+    fallback: 'off',
+    meaning:
+      '`on`: the authorization endpoint takes its request as a form as well (OpenID Connect Core 3.1.2.1) and answers with a redirect to itself. For certification; no client needs it.',
+  },
+  {
     name: 'LATCHKEY_MTLS',
     fallback: 'off',
     meaning:

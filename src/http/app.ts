@@ -59,6 +59,8 @@ export type AppParts = {
   readonly verify: VerifyParts;
   /** Undefined where clients cannot register themselves. */
   readonly clientRegistration: ClientRegistrationParts | undefined;
+  /** Whether the authorization endpoint takes forms as well. */
+  readonly postedAuthorization: boolean;
   readonly health: HealthParts;
   readonly home: HomeParts;
   /** Undefined where nobody may read other people's letters: everywhere but in development. */
@@ -112,7 +114,13 @@ export function createApp(parts: AppParts): Koa<RequestState> {
     app.use(router.allowedMethods());
   }
   app.use(
-    protocolRoutes(parts.issuer, parts.protocolHost, parts.clientAuthFailures, parts.jwksMaxAge),
+    protocolRoutes(
+      parts.issuer,
+      parts.protocolHost,
+      parts.clientAuthFailures,
+      parts.jwksMaxAge,
+      parts.postedAuthorization,
+    ),
   );
   return app;
 }

@@ -11,13 +11,13 @@ import { type ClientAuthFailures, limitClientAuth } from './middleware/client-au
 import { refuseCrossSite } from './middleware/form-guard.js';
 import { allowFormTarget } from './middleware/headers.js';
 import { drawOnwardForm } from './onward.js';
-import { askByGet, LOGOUT } from './posted-logout.js';
+import { AUTHORIZE, askByGet, LOGOUT } from './posted-request.js';
 
 /** The host's endpoints: exact path → methods. Resumed authorizations end in an opaque id. */
 const endpoints: ReadonlyMap<string, readonly string[]> = new Map([
   ['/.well-known/openid-configuration', ['GET', 'HEAD', 'OPTIONS']],
   ['/.well-known/oauth-authorization-server', ['GET', 'HEAD', 'OPTIONS']],
-  ['/oauth2/authorize', ['GET']],
+  [AUTHORIZE, ['GET']],
   ['/oauth2/token', ['POST', 'OPTIONS']],
   ['/oauth2/userinfo', ['GET', 'POST', 'OPTIONS']],
   ['/oauth2/jwks', ['GET', 'HEAD', 'OPTIONS']],
@@ -44,18 +44,21 @@ const JWKS = '/oauth2/jwks';
  * @param host runs the protocol host's own middleware on the request
  * @param failures of clients that could not prove who they are
  * @param jwksMaxAge for how many seconds the keys may be kept; less after an emergency
+ * @param postedAuthorization whether the authorization endpoint takes forms as well
  */
 export function protocolRoutes(
   issuer: string,
   host: AppMiddleware,
   failures: ClientAuthFailures,
   jwksMaxAge: () => number,
+  postedAuthorization: boolean,
 ): AppMiddleware {
   const limited = limitClientAuth(failures);
   const ownForms = refuseCrossSite(issuer);
   return async (ctx, next) => {
     const [, resumed] = RESUME.exec(ctx.path) ?? [];
-    const methods = resumed ? ['GET'] : endpoints.get(ctx.path);
+    const asForm = ctx.path === AUTHORIZE && postedAuthorization;
+    const methods = resumed ? ['GET'] : asForm ? ['GET', 'POST'] : endpoints.get(ctx.path);
     if (!methods) return next();
     ctx.state.route = resumed ? `${resumed}/:uid` : ctx.path;
     if (!methods.includes(ctx.method)) {
@@ -64,7 +67,8 @@ export function protocolRoutes(
     }
     // The host's own secret in the form holds as well; this is the browser's word on top of it.
     if (ctx.path === DEVICE) await ownForms(ctx, async () => undefined);
-    if (ctx.path === LOGOUT && ctx.method === 'POST') return askByGet(ctx);
+    const asked = ctx.path === LOGOUT || ctx.path === AUTHORIZE;
+    if (asked && ctx.method === 'POST') return askByGet(ctx);
     const policy = ctx.response.get('Content-Security-Policy');
     await limited(ctx, () => host(ctx, async () => undefined));
     // Nothing has no type: a client library refuses the framework's `text/plain` as not JSON.

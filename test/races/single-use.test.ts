@@ -14,6 +14,7 @@ import {
   atOnce,
   basic,
   type Database,
+  encode,
   type Fields,
   freshCode,
   ORDERS,
@@ -22,7 +23,9 @@ import {
   postToNode,
   redemption,
   register,
+  requestFields,
   type WireReply,
+  wire,
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
@@ -105,6 +108,34 @@ describe('two nodes, one database', () => {
       expect(late.status).toBe(400);
       const [winner] = winners(replies);
       expect(await activeAtApi(winner?.json.access_token)).toBe(false);
+    }
+  });
+
+  test('a pushed request is taken up once, by whoever is signed in already', async () => {
+    const { browser } = await freshCode(first);
+    const cookie = [...browser.cookies]
+      .filter(([, { path }]) => path === '/')
+      .map(([key, { value }]) => `${key.split('|')[0]}=${value}`)
+      .join('; ');
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const pushed = await postToNode(first, '/oauth2/par', requestFields());
+      const { request_uri } = pushed.json as { request_uri: string };
+      const query = encode({ client_id: 'demo-storefront', request_uri });
+      const replies = await atOnce(20, (index) =>
+        wire((nodes[index % nodes.length] as TestServer).port, {
+          path: `/oauth2/authorize?${query}`,
+          headers: { host: new URL(first.issuer).host, cookie, accept: 'text/html' },
+        }),
+      );
+      const codes = replies.filter(({ headers }) => headers.location?.includes('code='));
+      expect(codes.length).toBe(1);
+      for (const { text, headers } of replies) {
+        const { location = '' } = headers;
+        if (location.includes('code=')) continue;
+        // On a page, or, from whoever was late by a moment, at the client's own address.
+        expect(text + location).toContain('invalid_request_uri');
+        if (location) expect(location).toMatch(/^http:\/\/localhost:4000\/callback\?error=/);
+      }
     }
   });
 

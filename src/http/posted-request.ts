@@ -1,18 +1,19 @@
 /**
- * A client may send its log-out as a form (OpenID Connect RP-Initiated Logout 1.0 section 2). That
- * form comes from another site, so the browser leaves the session's cookie (SameSite=Lax) behind,
- * and whoever is signed in would look like nobody. A redirect to the same question by GET is a
- * navigation of the browser's own, which brings the cookie. Nothing is ended by either: the
- * person is asked, and only our own page's answer counts.
+ * A client may send a browser here with a form instead of an address (OpenID Connect Core 3.1.2.1,
+ * RP-Initiated Logout 1.0 section 2). That form comes from another site, so the browser leaves the
+ * session's cookie (SameSite=Lax) behind, and whoever is signed in would look like nobody. A
+ * redirect to the same by GET is a navigation of the browser's own, which brings the cookie. So
+ * nothing can be done by such a form that a link could not do.
  */
 import { AppError } from '../kernel/errors.js';
 import type { AppContext } from './context.js';
 import { readForm } from './form-body.js';
 
+export const AUTHORIZE = '/oauth2/authorize';
 export const LOGOUT = '/oauth2/logout';
 
-/** What the endpoint knows; anything else in the form goes no further. */
-const PARAMETERS = [
+/** What log-out knows; anything else in its form goes no further. */
+const LOGOUT_PARAMETERS = [
   'id_token_hint',
   'logout_hint',
   'client_id',
@@ -30,8 +31,10 @@ const read = readForm();
 export async function askByGet(ctx: AppContext): Promise<void> {
   await read(ctx, async () => undefined);
   const form = (ctx.request.body ?? {}) as Record<string, unknown>;
+  // A request that somebody is to be authorized with may have parameters of any extension.
+  const names = ctx.path === LOGOUT ? LOGOUT_PARAMETERS : Object.keys(form);
   const query = new URLSearchParams();
-  for (const name of PARAMETERS) {
+  for (const name of names) {
     // One that is sent twice is for the endpoint to refuse, so it arrives there twice.
     for (const value of [Object.hasOwn(form, name) ? form[name] : []].flat()) {
       if (typeof value === 'string') query.append(name, value);
@@ -39,5 +42,5 @@ export async function askByGet(ctx: AppContext): Promise<void> {
   }
   if (`${query}`.length > LONGEST) throw new AppError('payload_too_large');
   ctx.status = 303;
-  ctx.redirect(query.size > 0 ? `${LOGOUT}?${query}` : LOGOUT);
+  ctx.redirect(query.size > 0 ? `${ctx.path}?${query}` : ctx.path);
 }

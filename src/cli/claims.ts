@@ -1,5 +1,6 @@
 /** `latchkey claims …` */
 import type { ClaimSource } from '../domain/claims/index.js';
+import type { LostScope } from '../flows/map-claim.js';
 import { type Command, done, failed, readArguments, table, UsageError } from './command.js';
 
 const operator = { kind: 'operator' } as const;
@@ -38,10 +39,21 @@ const map: Command = {
     return async ({ flows }) => {
       const result = await flows.mapClaim({ mapping, actor: operator });
       if (result.kind === 'invalid') return failed(result.faults.join('; '));
-      return done(mapping, `${mapping.claim} comes with ${mapping.scope}, from ${mapping.source}`);
+      return done(
+        { ...mapping, lost: result.lost },
+        `${mapping.claim} comes with ${mapping.scope}, from ${mapping.source}`,
+        ...linesOf(result.lost),
+      );
     };
   },
 };
+
+function linesOf(lost: LostScope | undefined): string[] {
+  if (!lost) return [];
+  const { scope, clientIds } = lost;
+  const whose = clientIds.length > 0 ? `; registered for it: ${clientIds.join(', ')}` : '';
+  return [`No claim comes with ${scope} any more${whose}`];
+}
 
 const list: Command = {
   name: 'claims list',
@@ -78,8 +90,12 @@ const unmap: Command = {
     const claim = positionals[0] ?? '';
     return async ({ flows }) => {
       const result = await flows.unmapClaim({ claim, actor: operator });
-      if (result === 'not-found') return failed(`No claim "${claim}" was mapped`);
-      return done({ claim }, `${claim} is in no token from now on`);
+      if (result.kind === 'not-found') return failed(`No claim "${claim}" was mapped`);
+      return done(
+        { claim, lost: result.lost },
+        `${claim} is in no token from now on`,
+        ...linesOf(result.lost),
+      );
     };
   },
 };

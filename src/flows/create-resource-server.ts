@@ -1,8 +1,8 @@
 /** An API is made known: its indicator, its scopes, and what its tokens look like. */
-import type { ResourceServerDraft } from '../domain/access/index.js';
+import { isIdentityScope, type ResourceServerDraft } from '../domain/access/index.js';
 import type { Actor } from '../domain/audit/index.js';
 import { demandFaults } from './change-scope-demand.js';
-import type { FlowParts } from './domain.js';
+import type { Domain, FlowParts } from './domain.js';
 
 export type CreateResourceServerResult =
   | { readonly kind: 'created' }
@@ -21,8 +21,12 @@ export function createCreateResourceServer({ transact }: FlowParts): CreateResou
   return async ({ draft, actor }) => {
     const faults = faultsOf(draft);
     if (faults.length > 0) return { kind: 'invalid', faults };
-    return transact(async ({ access, audit }) => {
+    return transact(async (domain) => {
+      const { access, audit } = domain;
       if (await access.findResourceServer(draft.indicator)) return { kind: 'indicator-taken' };
+      await access.lockScopeNames();
+      const taken = await personalScopesAmong(domain, draft);
+      if (taken.length > 0) return { kind: 'invalid', faults: taken };
       await access.createResourceServer(draft);
       await audit.record({
         event: 'resource_server_created',
@@ -37,6 +41,20 @@ export function createCreateResourceServer({ transact }: FlowParts): CreateResou
       return { kind: 'created' };
     });
   };
+}
+
+/**
+ * A scope means one thing: whoever asks for an API must not be told of a person with it. The same
+ * is seen to from the other side when a claim is declared.
+ */
+async function personalScopesAmong(
+  { claims }: Pick<Domain, 'claims'>,
+  { scopes }: ResourceServerDraft,
+): Promise<string[]> {
+  const own = new Set((await claims.listMappings()).map(({ scope }) => scope));
+  return scopes
+    .filter(({ name }) => isIdentityScope(name) || own.has(name))
+    .map(({ name }) => `The scope ${name} speaks of a person and can be no API's`);
 }
 
 /** For the record: which scopes ask something of the log-in, and what. */

@@ -13,11 +13,14 @@ import type { ManageApprovals, OwnApproval } from '../flows/account/approvals.js
 import type { Owner, StepUp } from '../flows/account/owner.js';
 import type { StoreApprovalAnswer } from '../flows/approvals/answer.js';
 import { type Clock, epochSeconds } from '../kernel/clock.js';
-import { askedFor, demandOf } from './asked-for.js';
+import { type AskedFor, askedFor, demandOf } from './asked-for.js';
 import type { Saved } from './backchannel.js';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { type Assurance, meets } from './step-up.js';
+
+/** With what the page does not name one by one, because it shows the scopes behind it. */
+type Described = OwnApproval & Pick<AskedFor, 'claims'>;
 
 /** An answer that is being given. */
 type Answering = {
@@ -70,7 +73,7 @@ export function createManageApprovals(parts: {
     }
   }
 
-  async function describe(owner: Owner, waiting: Artifact): Promise<OwnApproval | undefined> {
+  async function describe(owner: Owner, waiting: Artifact): Promise<Described | undefined> {
     const { payload } = waiting;
     const params = (payload.params ?? {}) as Record<string, unknown>;
     const client = await findClient(String(payload.clientId));
@@ -89,12 +92,13 @@ export function createManageApprovals(parts: {
   }
 
   /** The host's grant for all that the page has shown, or its way of saying no. */
-  function resultOf(owner: Owner, approval: OwnApproval) {
+  function resultOf(owner: Owner, approval: Described) {
     const grant = new (host.current().Grant)({
       accountId: owner.accountId,
       clientId: approval.clientId,
     });
     if (approval.identity.length > 0) grant.addOIDCScope(approval.identity.join(' '));
+    if (approval.claims.length > 0) grant.addOIDCClaims([...approval.claims]);
     for (const { indicator, scopes } of approval.resources) {
       grant.addResourceScope(indicator, scopes.map(({ name }) => name).join(' '));
     }

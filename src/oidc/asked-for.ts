@@ -2,13 +2,16 @@
  * What an authorization request asks for, as far as its client may have it, and what it asks of
  * the log-in: for consent pages.
  */
+import { personalClaims } from './claims-parameter.js';
 import { factsOf } from './clients.js';
 import type { Directory } from './directory.js';
 import { type Assurance, assuranceOf } from './step-up.js';
 
 export type AskedFor = {
-  /** OpenID scopes. */
+  /** OpenID scopes, those behind single claims among them: whatever is told is on the page. */
   readonly identity: readonly string[];
+  /** Single claims, by the `claims` parameter. */
+  readonly claims: readonly string[];
   readonly resources: readonly {
     readonly indicator: string;
     readonly name: string;
@@ -22,7 +25,7 @@ export async function askedFor(
   client: object,
   params: Readonly<Record<string, unknown>>,
 ): Promise<AskedFor> {
-  const { client: registered, rights } = factsOf(client);
+  const { disclosure, rights } = factsOf(client);
   const requested = new Set(
     String(params.scope ?? '')
       .split(' ')
@@ -38,8 +41,11 @@ export async function askedFor(
     );
     if (server && scopes.length > 0) resources.push({ indicator, name: server.name, scopes });
   }
+  const claims = personalClaims(params, disclosure);
+  const behind = new Set(claims.values());
   return {
-    identity: registered.identityScopes.filter((scope) => requested.has(scope)),
+    identity: disclosure.scopes.filter((scope) => requested.has(scope) || behind.has(scope)),
+    claims: [...claims.keys()],
     resources,
   };
 }

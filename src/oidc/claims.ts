@@ -1,7 +1,4 @@
-/**
- * What clients may learn about a person: scopes → claims (OpenID Connect Core 5.4), and on top of
- * the standard ones those that the shop has declared.
- */
+/** The claims themselves: what is known of a person, for whoever may be told (see `disclosure.ts`). */
 import type { Account, FindAccount, KoaContextWithOIDC } from 'oidc-provider';
 import type { Access } from '../domain/access/index.js';
 import { type ClaimMapping, type ClaimSubject, claimValue } from '../domain/claims/index.js';
@@ -11,28 +8,9 @@ import {
   profileFields,
   profileValue,
 } from '../domain/identity/index.js';
+import { factsOf } from './clients.js';
+import type { Disclosure } from './disclosure.js';
 import { guarded } from './errors.js';
-
-const standardClaims = {
-  // What happened at log-in belongs to every ID token (RFC 8176, RFC 9470).
-  openid: ['sub', 'acr', 'amr', 'auth_time'],
-  profile: ['name', 'given_name', 'family_name', 'locale'],
-  email: ['email', 'email_verified'],
-  phone: ['phone_number'],
-  sid: null,
-  iss: null,
-} as const;
-
-/** `claims` of the host's configuration. */
-export function claimsByScope(
-  mappings: readonly ClaimMapping[],
-): Record<string, readonly string[] | null> {
-  const claims: Record<string, readonly string[] | null> = { ...standardClaims };
-  for (const { scope, claim } of mappings) {
-    claims[scope] = [...new Set([...(claims[scope] ?? []), claim])];
-  }
-  return claims;
-}
 
 type People = Pick<Identity, 'findAccount' | 'findPerson'>;
 type Roles = Pick<Access, 'listRoles'>;
@@ -46,7 +24,7 @@ export function createFindAccount(
   access: Roles,
   mappings: readonly ClaimMapping[],
 ): FindAccount {
-  return async (_ctx, sub) => {
+  return async (ctx, sub) => {
     const account = await guarded(() => identity.findAccount(sub));
     if (account?.status !== 'active') return undefined;
     return {
@@ -58,7 +36,8 @@ export function createFindAccount(
         const profile = person?.profile ?? {};
         const { name, givenName, familyName, phone, locale } = profile;
         const roles = needsRoles(mappings) ? await guarded(() => access.listRoles(sub)) : [];
-        return {
+        const { client } = ctx.oidc;
+        const known = {
           ...mapped(mappings, { kind: account.kind, roles, profile: fieldsOf(profile) }),
           sub,
           ...(person?.email ? { email: person.email, email_verified: person.emailVerified } : {}),
@@ -68,9 +47,16 @@ export function createFindAccount(
           ...(locale ? { locale } : {}),
           ...(phone ? { phone_number: phone } : {}),
         };
+        // Whatever was granted once: a client that is not registered for it is not told.
+        return client ? pick(known, factsOf(client).disclosure) : { sub };
       },
     } satisfies Account;
   };
+}
+
+function pick(known: { sub: string }, disclosure: Disclosure): { sub: string } {
+  const may = Object.entries(known).filter(([claim]) => disclosure.mayAsk(claim));
+  return { ...Object.fromEntries(may), sub: known.sub };
 }
 
 const needsRoles = (mappings: readonly ClaimMapping[]) =>
@@ -90,7 +76,8 @@ function mapped(mappings: readonly ClaimMapping[], subject: ClaimSubject): Recor
 
 /**
  * Declared claims that belong into an access token for an API: only those whose scope the client
- * was granted with the authorization behind it. Nothing a person says of themself is among them.
+ * was granted with the authorization behind it, and has not left out of this refresh (RFC 6749
+ * section 6). Nothing a person says of themself is among them.
  */
 export async function claimsForApis(
   ctx: KoaContextWithOIDC,
@@ -98,7 +85,8 @@ export async function claimsForApis(
   scopes: ReadonlySet<string>,
   parts: { readonly access: Roles; readonly mappings: readonly ClaimMapping[] },
 ): Promise<Record<string, unknown>> {
-  const granted = ctx.oidc.entities.Grant?.getOIDCScopeFiltered(new Set(scopes)).split(' ');
+  const held = [...scopes].filter((scope) => !leftOut(ctx, scope));
+  const granted = ctx.oidc.entities.Grant?.getOIDCScopeFiltered(new Set(held)).split(' ');
   const wanted = parts.mappings.filter(
     ({ inAccessTokens, scope }) => inAccessTokens && granted?.includes(scope),
   );
@@ -106,4 +94,10 @@ export async function claimsForApis(
   const roles = needsRoles(wanted) ? await guarded(() => parts.access.listRoles(accountId)) : [];
   const { kind } = ctx.oidc.account as unknown as { kind: string };
   return mapped(wanted, { kind, roles, profile: {} });
+}
+
+/** Whether a refresh asks for less than was granted, and not for this scope. */
+function leftOut({ oidc }: KoaContextWithOIDC, scope: string): boolean {
+  const { grant_type: grantType, scope: asked } = oidc.params ?? {};
+  return grantType === 'refresh_token' && Boolean(asked) && !oidc.requestParamScopes.has(scope);
 }

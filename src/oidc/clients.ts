@@ -13,6 +13,7 @@ import {
 import type { Clock } from '../kernel/clock.js';
 import { DEVICE_CODE_GRANT } from './device-codes.js';
 import type { ClientFacts, Directory } from './directory.js';
+import type { Disclose, Disclosure } from './disclosure.js';
 import { guarded } from './errors.js';
 import { type MutualTlsParts, refuseWithoutCertificates } from './mutual-tls.js';
 import { profileMetadata } from './profile-metadata.js';
@@ -35,8 +36,14 @@ const GRANTS_OF_HOST = new Set([
   TOKEN_EXCHANGE,
 ]);
 
-/** Registration → the metadata names of RFC 7591. */
-export function hostMetadata(client: Client): ClientMetadata {
+/**
+ * Registration → the metadata names of RFC 7591.
+ * @param scopes of the client's; the host finds no client with one that it does not know
+ */
+export function hostMetadata(
+  client: Client,
+  scopes: readonly string[] = client.identityScopes,
+): ClientMetadata {
   const usesCode = client.grantTypes.includes('authorization_code');
   const metadata = client.metadata as Registered;
   return {
@@ -50,7 +57,7 @@ export function hostMetadata(client: Client): ClientMetadata {
     redirect_uris: [...client.redirectUris],
     post_logout_redirect_uris: [...client.postLogoutRedirectUris],
     id_token_signed_response_alg: client.idTokenAlg as 'ES256',
-    ...(client.identityScopes.length > 0 ? { scope: client.identityScopes.join(' ') } : {}),
+    ...(scopes.length > 0 ? { scope: scopes.join(' ') } : {}),
     require_pushed_authorization_requests: client.requirePushedRequests,
     dpop_bound_access_tokens: client.dpopBoundAccessTokens,
     ...(client.grantTypes.includes(CIBA_GRANT) ? { backchannel_token_delivery_mode: 'poll' } : {}),
@@ -69,13 +76,16 @@ export function hostMetadata(client: Client): ClientMetadata {
 /** The read side of the host's client storage. */
 export function clientAdapter(
   directory: Directory,
+  disclose: Disclose,
   mutualTls: MutualTlsParts | undefined,
 ): Pick<Adapter, 'find'> {
   return {
     async find(id) {
       const facts = await guarded(() => directory.findClient(id));
       if (facts) refuseWithoutCertificates(facts.client, mutualTls);
-      return facts && (hostMetadata(facts.client) as AdapterPayload);
+      if (!facts) return undefined;
+      const { scopes } = disclose(facts.client.identityScopes);
+      return hostMetadata(facts.client, scopes) as AdapterPayload;
     },
   };
 }
@@ -83,17 +93,23 @@ export function clientAdapter(
 /** Visible ASCII (RFC 6749 appendix A.1 without the blank). */
 const CLIENT_ID = /^[\x21-\x7e]{1,200}$/;
 
-const factsByInstance = new WeakMap<object, ClientFacts>();
+type HostFacts = ClientFacts & { readonly disclosure: Disclosure };
+const factsByInstance = new WeakMap<object, HostFacts>();
 
-/** What is registered for a client the host has found. */
-export function factsOf(client: object): ClientFacts {
+/** What is registered for a client the host has found, and what it may learn. */
+export function factsOf(client: object): HostFacts {
   const facts = factsByInstance.get(client);
   if (!facts) throw new Error('This client was not found through the directory');
   return facts;
 }
 
 /** Teaches a provider to find clients through the directory and to compare hashed secrets. */
-export function teachClients(provider: Provider, directory: Directory, clock: Clock): void {
+export function teachClients(
+  provider: Provider,
+  directory: Directory,
+  disclose: Disclose,
+  clock: Clock,
+): void {
   const { Client } = provider;
   const instances = new WeakMap<ClientFacts, HostClient>();
   const build = Client.find.bind(Client);
@@ -107,7 +123,7 @@ export function teachClients(provider: Provider, directory: Directory, clock: Cl
     if (known) return known;
     const made = await build(id);
     if (!made) return undefined;
-    factsByInstance.set(made, facts);
+    factsByInstance.set(made, { ...facts, disclosure: disclose(facts.client.identityScopes) });
     instances.set(facts, made);
     return made;
   };

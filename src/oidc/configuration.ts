@@ -5,7 +5,7 @@
  */
 import { hkdfSync } from 'node:crypto';
 import type { Configuration, KoaContextWithOIDC } from 'oidc-provider';
-import { type Access, identityScopes } from '../domain/access/index.js';
+import type { Access } from '../domain/access/index.js';
 import type { ClaimMapping } from '../domain/claims/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import type { Identity } from '../domain/identity/index.js';
@@ -17,13 +17,14 @@ import type { Secret } from '../kernel/secret.js';
 import { clientSigningAlgs, DEFAULT_SIGNING_ALG, signingAlgs } from '../kernel/signing-algs.js';
 import { createAdapterFactory } from './adapter.js';
 import { ciba, findAnybody, refuseUsedRequests, type StoreRequest } from './backchannel.js';
-import { claimsByScope, claimsForApis, createFindAccount } from './claims.js';
+import { claimsForApis, createFindAccount } from './claims.js';
 import { refuseLooseAssertions, refuseLooseRequests } from './client-jwts.js';
 import { clientAdapter, factsOf, type HostClient } from './clients.js';
 import { delegationOf } from './delegation.js';
 import type { DeviceFlowParts } from './device-codes.js';
 import { type DevicePages, deviceFlow } from './device-pages.js';
 import type { Directory } from './directory.js';
+import { claimsByScope, createDisclose, scopesOfHost } from './disclosure.js';
 import { mayIntrospect, mayRevoke } from './introspection.js';
 import { lifetimes } from './lifetimes.js';
 import {
@@ -105,10 +106,11 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
 
   return {
     acrValues: [...REACHABLE],
-    adapter: createAdapterFactory(parts.grants, clientAdapter(directory, parts.mutualTls), {
-      device: parts.devices.answer,
-      backchannel: parts.storeRequest,
-    }),
+    adapter: createAdapterFactory(
+      parts.grants,
+      clientAdapter(directory, createDisclose(parts.mappings), parts.mutualTls),
+      { device: parts.devices.answer, backchannel: parts.storeRequest },
+    ),
     allowOmittingSingleRegisteredRedirectUri: false,
     assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
@@ -209,7 +211,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     revokeGrantPolicy: createRevokePolicy(parts.endReused),
     rotateRefreshToken,
     routes,
-    scopes: [...new Set([...identityScopes, ...parts.mappings.map(({ scope }) => scope)])],
+    scopes: scopesOfHost(parts.mappings),
     sectorIdentifierUriValidate: maySectorBeCalled,
     subjectTypes: ['public', 'pairwise'],
     ttl: lifetimes as NonNullable<Configuration['ttl']>,

@@ -15,6 +15,7 @@ import { teachClients } from './clients.js';
 import { type ConfigurationParts, createConfiguration } from './configuration.js';
 import { teachDeviceCodes } from './device-codes.js';
 import type { ChangeSource } from './directory.js';
+import { createDisclose } from './disclosure.js';
 import { guarded } from './errors.js';
 import { teachLogout } from './logout-notices.js';
 import { answerLosers } from './refresh-grace.js';
@@ -158,7 +159,7 @@ export async function createHost(
     );
     registerTokenExchange(made, parts);
     teachResponseModes(made);
-    teachClients(made, parts.directory, parts.clock);
+    teachClients(made, parts.directory, createDisclose(mappings), parts.clock);
     teachBackchannel(made, parts.grants);
     knowKeys(made, signingKeys);
     teachDeviceCodes(made, { grants: parts.grants, tries: parts.devices.tries });

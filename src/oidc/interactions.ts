@@ -115,16 +115,11 @@ export function createInteractions(host: Host, directory: Directory): Interactio
         const { acr: requiredAcr } = await demandOf(directory, params);
         return { ...common, question: { kind: 'login', loginHint, requiredAcr } };
       }
-      const missing = prompt.details as {
-        missingOIDCScope?: string[];
-        missingOIDCClaims?: string[];
-        missingResourceScopes?: Record<string, string[]>;
-      };
       const payment = paymentIn(params);
       // The shop's own clients have the rest by policy: nobody is asked about it.
       const only = payment !== undefined && factsOf(found).client.firstParty;
       const asked = only
-        ? { identity: [], resources: [] }
+        ? { identity: [], claims: [], resources: [] }
         : await askedFor(directory, found, params);
       return {
         ...common,
@@ -132,7 +127,6 @@ export function createInteractions(host: Host, directory: Directory): Interactio
           kind: 'consent',
           accountId: String(session?.accountId),
           ...asked,
-          claims: missing.missingOIDCClaims ?? [],
           payment,
         },
       };

@@ -6,6 +6,7 @@ import { decodeJwt } from 'jose';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import type { PaymentDetail } from '../kernel/payment.js';
 import { isStorable } from '../kernel/storable.js';
+import { leaveOutForeignClaims, personalClaims } from './claims-parameter.js';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
 import { guarded, UNSTORABLE } from './errors.js';
@@ -122,9 +123,10 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
       grant.addResourceScope(indicator, scopes.join(' '));
     }
   } else {
-    if (oidc.requestParamOIDCScopes.size > 0)
-      grant.addOIDCScope([...oidc.requestParamOIDCScopes].join(' '));
-    if (oidc.requestParamClaims.size > 0) grant.addOIDCClaims([...oidc.requestParamClaims]);
+    const claims = personalClaims(oidc.params, factsOf(client).disclosure);
+    const scopes = new Set([...oidc.requestParamOIDCScopes, ...claims.values()]);
+    if (scopes.size > 0) grant.addOIDCScope([...scopes].join(' '));
+    if (claims.size > 0) grant.addOIDCClaims([...claims.keys()]);
     for (const [indicator, server] of Object.entries(oidc.resourceServers ?? {})) {
       const scopes = [...oidc.requestParamScopes].filter((name) => server.scopes.has(name));
       if (scopes.length > 0) grant.addResourceScope(indicator, scopes.join(' '));
@@ -136,8 +138,9 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
 
 /**
  * Runs at the end of the checks of every authorization request, pushed or not: refuses fragments,
- * what cannot be stored and scopes beyond the allow-list, and gives the shop's own clients the `offline_access` they asked for
- * (OpenID Connect Core 11 leaves the condition to the server's policy).
+ * what cannot be stored and scopes beyond the allow-list, leaves out claims beyond it, and gives
+ * the shop's own clients the `offline_access` they asked for (OpenID Connect Core 11 leaves the
+ * condition to the server's policy).
  */
 export function finishRequestChecks(
   ctx: KoaContextWithOIDC,
@@ -149,7 +152,8 @@ export function finishRequestChecks(
   refuseForeignScopes(ctx, client);
   const { params } = ctx.oidc;
   if (!params) return;
-  const facts = factsOf(client).client;
+  const { client: facts, disclosure } = factsOf(client);
+  leaveOutForeignClaims(params, disclosure);
   const asked = value !== undefined || rawScope(ctx).includes('offline_access');
   const may =
     facts.firstParty &&

@@ -79,6 +79,33 @@ describe('the posture check', () => {
     expect(codes).not.toContain('short-passwords');
   });
 
+  test('counts clients that registered themselves, and names those of the legacy profile', async () => {
+    const registrations = shell.core.domain.clientRegistrations;
+    const { id } = await registrations.createRegistrationToken({
+      name: 'partners',
+      allowance: { identityScopes: ['openid'], apiScopes: {}, grantTypes: [], profile: 'legacy' },
+      seconds: 3600,
+      maxClients: undefined,
+    });
+    const said = async () =>
+      (await findings())
+        .filter(({ code }) => code === 'self-registered')
+        .map(({ level, subject, says }) => [level, subject, says]);
+    expect(await said()).toEqual([]);
+    await create('walk-in', '--dpop', '--redirect-uri', 'https://walk-in.example/cb');
+    await registrations.noteRegistration('walk-in', id);
+    const says = 'clients that registered themselves: ';
+    expect(await said()).toEqual([['note', 'LATCHKEY_REGISTRATION', `${says}1`]]);
+    const legacy = ['--profile', 'legacy', '--redirect-uri', 'https://walk-in.example/cb'];
+    await create('old-walk-in', ...legacy);
+    await registrations.noteRegistration('old-walk-in', id);
+    await create('invited', ...legacy);
+    const both = `${says}2; of the legacy profile: old-walk-in`;
+    expect(await said()).toEqual([['note', 'LATCHKEY_REGISTRATION', both]]);
+    await shell.run('clients', 'disable', 'old-walk-in');
+    expect(await said()).toEqual([['note', 'LATCHKEY_REGISTRATION', `${says}1`]]);
+  });
+
   test('leaves disabled clients alone', async () => {
     await create('gone', '--profile', 'legacy', '--redirect-uri', 'https://gone.example/cb');
     await shell.run('clients', 'disable', 'gone');

@@ -57,6 +57,36 @@ describe('resource-servers create', () => {
     });
   });
 
+  it('takes no scope that speaks of a person', async () => {
+    await shell.json('claims', 'map', 'tenant', '--scope', 'shop_tenant', '--from', 'text:oak');
+    for (const scope of ['openid', 'email', 'offline_access', 'shop_tenant']) {
+      const args = ['resource-servers', 'create', newIndicator(), '--name', 'Orders'];
+      expect(await shell.failure(...args, '--scope', `${scope}=See it`)).toContain(
+        `The scope ${scope} speaks of a person`,
+      );
+    }
+    await shell.json('claims', 'unmap', 'tenant');
+    await shell.json(
+      ...['resource-servers', 'create', newIndicator(), '--name', 'Tenants'],
+      ...['--scope', 'shop_tenant=See tenants'],
+    );
+    expect(
+      await shell.failure('claims', 'map', 'tenant', '--scope', 'shop_tenant', '--from', 'kind'),
+    ).toContain('The scope shop_tenant is one of');
+  });
+
+  it('gives a scope one meaning, whoever is first', async () => {
+    for (let round = 0; round < 20; round += 1) {
+      const scope = `contested:${round}`;
+      const api = ['resource-servers', 'create', newIndicator(), '--name', 'Contested'];
+      const both = await Promise.all([
+        shell.run(...api, '--scope', `${scope}=See it`),
+        shell.run('claims', 'map', `contested_${round}`, '--scope', scope, '--from', 'kind'),
+      ]);
+      expect(both.map(({ code }) => code).sort()).toEqual([0, 1]);
+    }
+  });
+
   it('takes what a scope asks for, and records it', async () => {
     const indicator = await newApi(
       ...[

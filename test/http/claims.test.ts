@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { withQuickCommands } from '../support/client-registration.js';
 import {
   authorizeUrl,
   basic,
@@ -26,7 +27,7 @@ let database: Database;
 let files = 0;
 
 beforeAll(async () => {
-  server = await startServer({ env: { LATCHKEY_RATE_LIMITS: 'off' } });
+  server = withQuickCommands(await startServer({ env: { LATCHKEY_RATE_LIMITS: 'off' } }));
   database = await openDatabase(server);
 });
 afterAll(async () => {
@@ -42,7 +43,7 @@ async function addClient(id: string, metadata: object = {}, host?: string, more:
   await writeFile(file, JSON.stringify(metadata));
   await register(server, id, [
     ...['--first-party', '--auth', 'none', '--redirect-uri', redirectOf(id, host)],
-    ...['--scope', 'openid profile shop_profile', '--metadata', file, ...more],
+    ...['--scope', 'openid profile shop_profile offline_access', '--metadata', file, ...more],
   ]);
 }
 
@@ -58,7 +59,7 @@ async function signIn(id: string, changes: Fields = {}, host?: string) {
     ...(changes.resource ? { resource: changes.resource } : {}),
   });
   expect(answer.json).toMatchObject({ access_token: expect.any(String) });
-  return answer.json as { access_token: string; id_token: string };
+  return answer.json as { access_token: string; id_token: string; refresh_token?: string };
 }
 
 async function userinfo(token: string, method: 'GET' | 'POST' = 'GET') {
@@ -122,7 +123,8 @@ describe('claims of the shop’s own', () => {
       '--access-tokens',
     );
     const allow = ['--allow', `${ORDERS}=orders:read`, '--allow', `${CATALOG}=catalog:read`];
-    await addClient('own-claims', {}, undefined, allow);
+    const grants = ['--grant-type', 'authorization_code', '--grant-type', 'refresh_token'];
+    await addClient('own-claims', {}, undefined, [...allow, ...grants]);
   });
 
   test('come with their scope, at userinfo by GET and POST alike', async () => {
@@ -176,6 +178,28 @@ describe('claims of the shop’s own', () => {
     expect(other.json).not.toHaveProperty('tenant');
   });
 
+  test('leave the access token with their scope when a refresh asks for less', async () => {
+    const scope = 'openid shop_profile offline_access orders:read';
+    const first = await signIn('own-claims', { scope, resource: ORDERS });
+    const seen = async (token: unknown) =>
+      (await postAs(server, 'orders_api', '/oauth2/introspect', { token: String(token) })).json;
+    const refresh = (refresh_token: unknown, changes: Fields = {}) =>
+      post(server, '/oauth2/token', {
+        grant_type: 'refresh_token',
+        client_id: 'own-claims',
+        refresh_token: String(refresh_token),
+        ...changes,
+      });
+    expect(await seen(first.access_token)).toMatchObject({ active: true, tenant: 'alder-oak' });
+    const less = (await refresh(first.refresh_token, { scope: 'orders:read' })).json;
+    expect(await seen(less.access_token)).toMatchObject({ active: true, scope: 'orders:read' });
+    expect(await seen(less.access_token)).not.toHaveProperty('tenant');
+    expect(await seen(less.access_token)).not.toHaveProperty('shop_roles');
+    // The refresh token itself has not lost anything.
+    const all = (await refresh(less.refresh_token, { resource: ORDERS })).json;
+    expect(await seen(all.access_token)).toMatchObject({ active: true, tenant: 'alder-oak' });
+  });
+
   test('stand in discovery, and leave it when they are taken away', async () => {
     const discovery = async () =>
       (await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json()) as {
@@ -193,6 +217,46 @@ describe('claims of the shop’s own', () => {
     await expect.poll(async () => (await discovery()).claims_supported).not.toContain('passing');
   });
 
+  test('take their scope with them when the last one goes, and no client that has it', async () => {
+    const known = async () =>
+      (
+        (await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json()) as {
+          scopes_supported: string[];
+        }
+      ).scopes_supported;
+    const shift = ['claims', 'map', 'shift', '--scope', 'shop_shift', '--from', 'text:early'];
+    await command(server, ...shift);
+    await register(server, 'shift-planner', [
+      ...['--first-party', '--auth', 'none', '--redirect-uri', redirectOf('shift-planner')],
+      ...['--scope', 'openid shop_shift'],
+    ]);
+    await expect.poll(known).toContain('shop_shift');
+    const learned = async () => {
+      const { access_token } = await signIn('shift-planner', { scope: 'openid shop_shift' });
+      return userinfo(access_token);
+    };
+    expect(await learned()).toEqual({ sub: await robinsId(), shift: 'early' });
+
+    const said = await command(server, 'claims', 'unmap', 'shift');
+    await expect.poll(known).not.toContain('shop_shift');
+    expect(await learned()).toEqual({ sub: await robinsId() });
+    expect(said).toContain(
+      'No claim comes with shop_shift any more; registered for it: shift-planner',
+    );
+
+    await command(server, ...shift);
+    await expect.poll(known).toContain('shop_shift');
+    expect(await learned()).toEqual({ sub: await robinsId(), shift: 'early' });
+
+    const moved = ['claims', 'map', 'shift', '--scope', 'profile', '--from', 'text:late'];
+    expect(JSON.parse(await command(server, ...moved, '--json'))).toMatchObject({
+      lost: { scope: 'shop_shift', clientIds: ['shift-planner'] },
+    });
+    await expect.poll(known).not.toContain('shop_shift');
+    expect(await learned()).toEqual({ sub: await robinsId() });
+    await command(server, 'claims', 'unmap', 'shift');
+  });
+
   const refused: readonly [string, string[], RegExp][] = [
     ['the subject', ['sub', '--scope', 'profile', '--from', 'kind'], /meaning of its own/],
     [
@@ -203,6 +267,18 @@ describe('claims of the shop’s own', () => {
     ['who acts', ['act', '--scope', 'profile', '--from', 'kind'], /meaning of its own/],
     ['a scope of an API', ['x', '--scope', 'orders:read', '--from', 'kind'], /is one of https/],
     ['openid itself', ['x', '--scope', 'openid', '--from', 'kind'], /says nothing about a person/],
+    [
+      'a name of every object',
+      ['constructor', '--scope', 'profile', '--from', 'kind'],
+      /not a name/,
+    ],
+    ['a prototype', ['__proto__', '--scope', 'profile', '--from', 'kind'], /not a name/],
+    ['with such a scope', ['x', '--scope', 'constructor', '--from', 'kind'], /not a name/],
+    ...['sid', 'iss', 'acr', 'auth_time', 'sub'].map((scope): [string, string[], RegExp] => [
+      `with the scope ${scope}`,
+      ['x', '--scope', scope, '--from', 'kind'],
+      /no scope/,
+    ]),
     ['a source nobody knows', ['x', '--scope', 'profile', '--from', 'password'], /source must be/],
     ['an empty text', ['x', '--scope', 'profile', '--from', 'text:'], /source must be/],
     ['a name with blanks', ['x y', '--scope', 'profile', '--from', 'kind'], /lower-case name/],
@@ -216,6 +292,27 @@ describe('claims of the shop’s own', () => {
     const { code, stderr } = await mapClaim(...args);
     expect(code).toBe(1);
     expect(stderr).toMatch(complaint);
+  });
+
+  test('that nobody could declare stop no server, wherever they come from', async () => {
+    const supported = async () =>
+      (
+        (await (await fetch(`${server.issuer}/.well-known/openid-configuration`)).json()) as {
+          claims_supported: string[];
+        }
+      ).claims_supported;
+    await database.query(
+      `INSERT INTO claim_mappings (claim, scope, source, in_access_tokens)
+       VALUES ('odd', 'constructor', 'kind', false), ('odder', 'sid', 'kind', false)`,
+    );
+    await command(server, 'claims', 'map', 'even', '--scope', 'profile', '--from', 'kind');
+    // The change has arrived, so the server was built with these rows; and `sid` is still a claim.
+    await expect.poll(supported).toContain('even');
+    expect(await supported()).toContain('sid');
+    const { access_token } = await signIn('own-claims', { scope: 'openid profile' });
+    expect(await userinfo(access_token)).toHaveProperty('even', 'shopper');
+    for (const claim of ['odd', 'odder', 'even']) await command(server, 'claims', 'unmap', claim);
+    await expect.poll(supported).not.toContain('even');
   });
 
   test('are declared and taken away on the record', async () => {

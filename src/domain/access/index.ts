@@ -29,6 +29,10 @@ export type { ResourceServerRow as ResourceServer, ScopeDemand } from './store.j
 /** OpenID scopes: they describe the person, not an API (OpenID Connect Core 5.4 and 11). */
 export const identityScopes = ['openid', 'profile', 'email', 'phone', 'offline_access'] as const;
 
+export function isIdentityScope(name: string): boolean {
+  return identityScopes.some((scope) => scope === name);
+}
+
 /** A JWT cannot be taken back, so it lives five minutes at most (FAPI 2.0 section 5.3.2.1). */
 export const MAX_JWT_TTL = 300;
 export const MAX_OPAQUE_TTL = 900;
@@ -67,6 +71,9 @@ export function createAccess({ db }: { db: Db }) {
 
     /** Until the transaction ends, nobody else decides whether there is such a resource server. */
     lockIndicator: (indicator: string) => store.lockIndicator(indicator),
+
+    /** Until the transaction ends, nobody else decides what the name of a new scope means. */
+    lockScopeNames: () => store.lockScopeNames(),
 
     /** What a log-in must have been for a scope, from now on. False: there is no such scope. */
     setDemand: (indicator: string, scope: string, demand: ScopeDemand): Promise<boolean> =>

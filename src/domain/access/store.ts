@@ -53,6 +53,10 @@ export function accessStore(db: Db) {
         SELECT pg_advisory_xact_lock(hashtextextended('resource-server:' || ${indicator}, 0))`;
     },
 
+    async lockScopeNames(): Promise<void> {
+      await db.$executeRaw`SELECT pg_advisory_xact_lock(hashtextextended('scope-names', 0))`;
+    },
+
     /** False when there is no such scope. */
     async setDemand(indicator: string, scope: string, demand: ScopeDemand): Promise<boolean> {
       const { count } = await db.resourceScope.updateMany({

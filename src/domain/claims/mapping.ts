@@ -32,6 +32,9 @@ const RESERVED = new Set(
   ).split(' '),
 );
 
+// Scopes that are called like the claims they bring (OpenID Connect Core 5.4).
+const SCOPES_BY_CLAIM = new Set(['email', 'address']);
+
 // A short name of one's own, or a name that cannot collide with anybody's (RFC 7519 section 4.2).
 const NAME = /^[a-z][a-z0-9_]{0,63}$/;
 const COLLISION_FREE = /^https:\/\/[a-z0-9.-]+(?:\/[A-Za-z0-9._~/-]*)?$/;
@@ -46,7 +49,15 @@ export function mappingFaults(mapping: ClaimMapping): string[] {
     faults.push('The claim must be a lower-case name, or an https address of your own');
   }
   if (RESERVED.has(claim)) faults.push(`The claim ${claim} has a meaning of its own`);
+  // Names that every object answers to are a trap wherever a library keeps claims in one.
+  for (const name of [claim, scope]) {
+    if (name in Object.prototype) faults.push(`"${name}" is not a name to be used`);
+  }
   if (!SCOPE.test(scope)) faults.push(`"${scope}" is not a scope name`);
+  // The host keeps scopes beside the claims that need none: one would take the other's place.
+  if (RESERVED.has(scope) && !SCOPES_BY_CLAIM.has(scope)) {
+    faults.push(`${scope} is a claim of the protocol's own and no scope`);
+  }
   if (scope === 'openid' || scope === 'offline_access') {
     faults.push(`The scope ${scope} says nothing about a person`);
   }

@@ -74,6 +74,9 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
     /** Active clients whose pages have this origin, exactly. */
     listByWebOrigin: (origin: string): Promise<string[]> => store.listByWebOrigin(origin),
 
+    /** Clients that are registered for this OpenID scope, switched off or not. */
+    listByIdentityScope: (scope: string): Promise<string[]> => store.listByIdentityScope(scope),
+
     /** The shop's own clients that people log in to, the oldest first. */
     listShops: (of: { except: string }): Promise<{ id: string; name: string }[]> =>
       store.listShops(of.except),

@@ -103,6 +103,15 @@ export function clientsStore(db: Db) {
       return rows.map(({ id }) => id);
     },
 
+    async listByIdentityScope(scope: string): Promise<string[]> {
+      const rows = await db.client.findMany({
+        where: { identityScopes: { has: scope } },
+        select: { id: true },
+        orderBy: { id: 'asc' },
+      });
+      return rows.map(({ id }) => id);
+    },
+
     async listShops(except: string): Promise<{ id: string; name: string }[]> {
       return db.client.findMany({
         where: {

@@ -1,6 +1,7 @@
 /** What is to be said of one registered client. Pure. */
 import { ADMIN_AUDIENCE, type ClientRights } from '../../domain/access/index.js';
 import {
+  type Client,
   type ClientMetadata,
   type ClientWithSecrets,
   needsProofKey,
@@ -26,6 +27,16 @@ export function clientFindings(
     ...secretFindings(client, now),
     ...rightsFindings(client, rights),
   ];
+}
+
+/** Clients that registered themselves: nobody has looked at what they call themselves. */
+export function selfRegisteredFindings(clients: readonly Client[]): Finding[] {
+  const active = clients.filter(({ status }) => status === 'active');
+  if (active.length === 0) return [];
+  const legacy = active.filter(({ profile }) => profile === 'legacy').map(({ id }) => id);
+  const which = legacy.length > 0 ? `; of the legacy profile: ${legacy.join(', ')}` : '';
+  const says = `clients that registered themselves: ${active.length}${which}`;
+  return [note('self-registered', 'LATCHKEY_REGISTRATION', says)];
 }
 
 function profileFindings(client: ClientWithSecrets): Finding[] {

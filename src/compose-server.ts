@@ -123,7 +123,12 @@ export async function composeServer(
     verify: {
       verifyAccess: createVerifyAccess({
         findGateway: createFindGateway(host),
-        findToken: createFindLivingToken(host, core.keyring, pairwiseSubject),
+        findToken: createFindLivingToken(host, {
+          keyring: core.keyring,
+          grants: domain.grants,
+          pairwiseSubject,
+          clock,
+        }),
         clock,
       }),
       failures: limits.clientAuthFailures,
@@ -189,6 +194,8 @@ export async function composeServer(
         grants: domain.grants,
         store: createStoreApprovalAnswer(core),
         clock,
+        onUnusable: (error, clientId) =>
+          log.warn({ err: error, clientId }, 'a request for an approval cannot be shown'),
       }),
       visit: createVisit({ domain, findToken: createFindAccountToken(host, ACCOUNT_CLIENT) }),
       ...ownAccount,
@@ -196,7 +203,10 @@ export async function composeServer(
     accountApi: {
       issuer: config.issuer,
       clock,
-      identifyCaller: createIdentifyCaller({ domain, findToken: createFindCallerToken(host) }),
+      identifyCaller: createIdentifyCaller({
+        domain,
+        findToken: createFindCallerToken(host, clock),
+      }),
       isCallingOrigin: createIsCallingOrigin({ domain }),
       ...ownAccount,
     },

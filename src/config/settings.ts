@@ -120,7 +120,7 @@ export const settings: readonly Setting[] = [
     name: 'LATCHKEY_MTLS_ORIGIN',
     fallback: 'none: the issuer’s',
     meaning:
-      'Second https origin at which the proxy asks for certificates, so that browsers at the issuer are never asked: it serves the token, userinfo, introspection, revocation and PAR endpoints and stands in discovery as `mtls_endpoint_aliases`.',
+      'Second https origin at which the proxy asks for certificates, so that browsers at the issuer are never asked: it serves the token, userinfo, introspection, revocation, PAR, device authorization and backchannel authentication endpoints and stands in discovery as `mtls_endpoint_aliases`.',
   },
   {
     name: 'LATCHKEY_OUTBOUND_ALLOW',

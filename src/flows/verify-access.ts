@@ -36,6 +36,8 @@ export type LivingToken = {
   readonly authTime: number | undefined;
   /** Who acts in the subject's place (RFC 8693 section 4.1). */
   readonly act: unknown;
+  /** What was approved in detail, a payment for one (RFC 9396 section 9). */
+  readonly authorizationDetails: readonly unknown[];
   /** What its sender has to show (RFC 9449 section 6, RFC 8705 section 3). */
   readonly boundTo: 'nothing' | 'key' | 'certificate';
   /** The certificate's SHA-256 in base64url. */
@@ -67,7 +69,8 @@ export type Carried = {
 
 /** The request, as far as its gateway vouches for it. */
 export type Described = {
-  readonly request: { readonly method: string; readonly url: string } | undefined;
+  /** `unreadable`: the gateway says where it tells the request, and there is none to be found. */
+  readonly request: { readonly method: string; readonly url: string } | 'unreadable' | undefined;
   readonly certificate: string | undefined;
 };
 
@@ -80,6 +83,8 @@ export type Passage =
   /** The right person, but their log-in is too weak or too long ago (RFC 9470). */
   | { readonly kind: 'insufficient-login' }
   | { readonly kind: 'unknown-gateway' }
+  /** A proof of possession would have to be checked against a request that nobody can read. */
+  | { readonly kind: 'unreadable-request' }
   /** It asks about an API that it does not speak for. */
   | { readonly kind: 'foreign-audience' };
 
@@ -134,6 +139,7 @@ async function refusePossession(
     // Else whoever has it could leave the proof out (RFC 9449 section 7.2).
     if (scheme !== 'DPoP') return invalid('The token is bound to a key');
     if (!request) return invalid('Tokens that are bound to a key are not taken here');
+    if (request === 'unreadable') return { kind: 'unreadable-request' };
     const proven = await token.provenBy({ jwt: proof, ...request });
     return proven ? undefined : { kind: 'bad-proof' };
   }

@@ -25,11 +25,16 @@ export type CertificateSource =
       readonly verifiedHeader: string | undefined;
     };
 
-/** The endpoints that want to see a certificate (RFC 8705 section 5). */
+/**
+ * The endpoints that want to see a certificate: all at which a client authenticates, and where a
+ * bound token is shown (RFC 8705 section 5, RFC 8628 section 3.1, CIBA Core section 7.1).
+ */
 export const CERTIFICATE_ENDPOINTS = {
   token_endpoint: '/oauth2/token',
   userinfo_endpoint: '/oauth2/userinfo',
   introspection_endpoint: '/oauth2/introspect',
   revocation_endpoint: '/oauth2/revoke',
   pushed_authorization_request_endpoint: '/oauth2/par',
+  device_authorization_endpoint: '/oauth2/device_authorization',
+  backchannel_authentication_endpoint: '/oauth2/backchannel-authentication',
 } as const;

@@ -6,6 +6,7 @@
 import { ACCOUNT_AUDIENCE } from '../domain/access/index.js';
 import type { FindCallerToken } from '../flows/account/caller.js';
 import type { AccountToken, FindAccountToken } from '../flows/account/owner.js';
+import type { Clock } from '../kernel/clock.js';
 import { factsOf } from './clients.js';
 import { provesPossession } from './dpop-proof.js';
 import { guarded } from './errors.js';
@@ -43,7 +44,7 @@ export function createFindAccountToken(
 }
 
 /** For the self-service API: the token of any client that was granted scopes of it. */
-export function createFindCallerToken(host: Pick<Host, 'current'>): FindCallerToken {
+export function createFindCallerToken(host: Pick<Host, 'current'>, clock: Clock): FindCallerToken {
   return async ({ value, proof }) => {
     const provider = host.current();
     const token = await findAccessToken(provider, value);
@@ -54,7 +55,8 @@ export function createFindCallerToken(host: Pick<Host, 'current'>): FindCallerTo
     const { clientId, jkt } = token;
     if (token.aud !== ACCOUNT_AUDIENCE) return { kind: 'wrong-audience' };
     if (token.isSenderConstrained() !== (proof !== undefined)) return { kind: 'unknown' };
-    if (proof && !(await provesPossession(provider, { clientId, value, jkt }, proof))) {
+    const parts = { provider, clock };
+    if (proof && !(await provesPossession(parts, { clientId, value, jkt }, proof))) {
       return { kind: 'bad-proof' };
     }
     const grant = await findGrantOf(provider, token);

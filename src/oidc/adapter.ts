@@ -26,7 +26,8 @@ type RequestContext = NonNullable<typeof Provider.ctx>;
 /**
  * Sessions found by uid come back without their bearer value, but the host needs a name to save
  * them under. The name is the digest, under a prefix drawn when the process starts: nobody
- * outside can present one. (That of a device code, or of a request, has to be good in another process as well.)
+ * outside can present one. (That of a device code, or of a request, has to be good in another
+ * process as well.)
  */
 const HANDLE = `${randomBytes(24).toString('base64url')}.`;
 

@@ -15,7 +15,7 @@ import type { StoreApprovalAnswer } from '../flows/approvals/answer.js';
 import { type Clock, epochSeconds } from '../kernel/clock.js';
 import { type AskedFor, askedFor, demandOf } from './asked-for.js';
 import type { Saved } from './backchannel.js';
-import { factsOf, type HostClient } from './clients.js';
+import { factsOf } from './clients.js';
 import type { Directory } from './directory.js';
 import { type Assurance, meets } from './step-up.js';
 
@@ -60,16 +60,22 @@ export function createManageApprovals(parts: {
   readonly grants: Pick<Grants, 'listWaiting' | 'handleOf'>;
   readonly store: StoreApprovalAnswer;
   readonly clock: Clock;
+  /** A client of one of them cannot be built; the others can be answered. */
+  readonly onUnusable: (error: unknown, clientId: string) => void;
 }): ManageApprovals {
   const { host, directory, grants, clock } = parts;
 
-  /** A client that the host cannot work with waits for nothing, and must not hide the others. */
-  async function findClient(id: string): Promise<HostClient | undefined> {
+  /**
+   * The client, unless it is gone or was registered with what the host does not take (any more:
+   * certificates that were switched off, for one). An outage is none of its faults.
+   */
+  async function findClient(id: string) {
     try {
       return await host.current().Client.find(id);
     } catch (error) {
-      if (error instanceof errors.InvalidClientMetadata) return undefined;
-      throw error;
+      if (!(error instanceof errors.InvalidClientMetadata)) throw error;
+      parts.onUnusable(error, id);
+      return undefined;
     }
   }
 

@@ -12,6 +12,7 @@ import {
 import { type Identity, isEmailAddress } from '../domain/identity/index.js';
 import type { AskForApproval } from '../flows/approvals/ask.js';
 import type { DeliverPing } from '../flows/approvals/ping.js';
+import { isId } from '../kernel/ids.js';
 import { demandOf } from './asked-for.js';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
@@ -37,7 +38,6 @@ const MESSAGE = /^[\p{L}\p{M}\p{N}\p{P}\p{Sc}\p{Sm} ]{1,100}$/u;
 
 /** Whom requests mean that mean nobody: their context → the id that stands in. */
 const nobodies = new WeakMap<object, string>();
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /** `features.ciba` of the host's configuration. */
 export function ciba(
@@ -102,7 +102,7 @@ export function findAnybody(
 ): FindAccount {
   return async (ctx, sub, token) => {
     if (ctx.oidc.route !== 'backchannel_authentication') return find(ctx, sub, token);
-    const id = UUID.test(sub) ? sub : identity.standInFor(sub);
+    const id = isId(sub) ? sub : identity.standInFor(sub);
     const account = await find(ctx, id, token);
     if (account && account.kind !== 'staff') return account;
     nobodies.set(ctx, id);

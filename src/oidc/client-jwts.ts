@@ -5,6 +5,7 @@
  */
 import { errors, type KoaContextWithOIDC } from 'oidc-provider';
 import { isFapi, maySignRequests } from '../domain/clients/index.js';
+import { type Clock, epochSeconds } from '../kernel/clock.js';
 import { factsOf, type HostClient } from './clients.js';
 
 type Claims = Readonly<Record<string, unknown>>;
@@ -19,8 +20,6 @@ const AHEAD_SECONDS = 60;
 /** Headers by which a sender would bring the key to check it with (OWASP ASVS 9.1.3). */
 const KEY_HEADERS = ['jku', 'jwk', 'x5u', 'x5c'];
 
-const now = () => Math.floor(Date.now() / 1000);
-
 function refuseSuppliedKey(header: Claims, what: string, Refused: Refusal): void {
   if (KEY_HEADERS.some((name) => name in header)) {
     throw new Refused(`the ${what} must not bring its own key`);
@@ -28,10 +27,10 @@ function refuseSuppliedKey(header: Claims, what: string, Refused: Refusal): void
 }
 
 /** FAPI 2.0 section 5.3.2.1: ten seconds ahead are a clock, more than sixty are not. */
-function refuseFromTheFuture(claims: Claims, what: string, Refused: Refusal): void {
+function refuseFromTheFuture(now: number, claims: Claims, what: string, Refused: Refusal): void {
   for (const name of ['iat', 'nbf']) {
     const at = claims[name];
-    if (typeof at === 'number' && at > now() + AHEAD_SECONDS) {
+    if (typeof at === 'number' && at > now + AHEAD_SECONDS) {
       throw new Refused(`the ${what} is from the future (${name})`);
     }
   }
@@ -43,18 +42,20 @@ function refuseFromTheFuture(claims: Claims, what: string, Refused: Refusal): vo
  * RFC 9700 section 2.5, FAPI 2.0 section 5.3.2.1).
  */
 export function refuseLooseAssertions(
+  clock: Clock,
   ctx: KoaContextWithOIDC,
   claims: Claims,
   header: Claims,
 ): void {
   const Refused = errors.InvalidClientAuth;
+  const now = epochSeconds(clock.now());
   if (claims.aud !== ctx.oidc.issuer) {
     throw new Refused('the assertion must be for the issuer and nobody else');
   }
-  if (typeof claims.exp !== 'number' || claims.exp > now() + ASSERTION_SECONDS + SKEW_SECONDS) {
+  if (typeof claims.exp !== 'number' || claims.exp > now + ASSERTION_SECONDS + SKEW_SECONDS) {
     throw new Refused('the assertion must expire within five minutes');
   }
-  refuseFromTheFuture(claims, 'assertion', Refused);
+  refuseFromTheFuture(now, claims, 'assertion', Refused);
   refuseSuppliedKey(header, 'assertion', Refused);
 }
 
@@ -65,6 +66,7 @@ export function refuseLooseAssertions(
  * 10.8). FAPI 2.0 Message Signing section 5.3.1 asks for `nbf` as well.
  */
 export function refuseLooseRequests(
+  clock: Clock,
   ctx: KoaContextWithOIDC,
   claims: Claims,
   header: Claims,
@@ -73,6 +75,7 @@ export function refuseLooseRequests(
   // What was pushed has been here when it was pushed.
   if ('PushedAuthorizationRequest' in ctx.oidc.entities) return;
   const Refused = errors.InvalidRequestObject;
+  const now = epochSeconds(clock.now());
   const { client: registered } = factsOf(client);
   if (!isRegisteredToSign(ctx, registered)) throw new errors.RequestNotSupported();
 
@@ -82,13 +85,13 @@ export function refuseLooseRequests(
     throw new Refused('the request object is of another type');
   }
   if (claims.sub === client.clientId) throw new Refused('the request object is an assertion');
-  if (typeof claims.exp !== 'number' || claims.exp > now() + REQUEST_SECONDS + SKEW_SECONDS) {
+  if (typeof claims.exp !== 'number' || claims.exp > now + REQUEST_SECONDS + SKEW_SECONDS) {
     throw new Refused('the request object must expire within an hour');
   }
-  refuseFromTheFuture(claims, 'request object', Refused);
+  refuseFromTheFuture(now, claims, 'request object', Refused);
   if (!isFapi(registered)) return;
   const { nbf } = claims;
-  if (typeof nbf !== 'number' || nbf < now() - REQUEST_SECONDS - SKEW_SECONDS) {
+  if (typeof nbf !== 'number' || nbf < now - REQUEST_SECONDS - SKEW_SECONDS) {
     throw new Refused('the request object must say since when it counts (nbf), within the hour');
   }
 }

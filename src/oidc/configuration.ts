@@ -112,7 +112,8 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       { device: parts.devices.answer, backchannel: parts.storeRequest },
     ),
     allowOmittingSingleRegisteredRedirectUri: false,
-    assertJwtClientAuthClaimsAndHeader: refuseLooseAssertions,
+    assertJwtClientAuthClaimsAndHeader: (ctx, claims, header) =>
+      refuseLooseAssertions(parts.clock, ctx, claims, header),
     claims: claimsByScope(parts.mappings) as unknown as NonNullable<Configuration['claims']>,
     clientAuthMethods: ['none', ...provenMethods(parts)],
     clientBasedCORS: mayReadAcrossOrigins,
@@ -172,7 +173,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       jwtUserinfo: { enabled: true },
       mTLS: mutualTlsFeature(parts.mutualTls, parts.clock),
       pushedAuthorizationRequests: { enabled: true },
-      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseRequests },
+      requestObjects: { enabled: true, assertJwtClaimsAndHeader: refuseRequests(parts.clock) },
       resourceIndicators: {
         enabled: true,
         defaultResource,
@@ -262,7 +263,14 @@ async function describeLogin(
 }
 
 /** What clients sign: authorization requests, and requests for an approval, which count once. */
-async function refuseRequests(...given: Parameters<typeof refuseLooseRequests>): Promise<void> {
-  refuseLooseRequests(...given);
-  await refuseUsedRequests(given[0], given[1]);
+function refuseRequests(clock: Clock) {
+  return async (
+    ctx: KoaContextWithOIDC,
+    claims: Readonly<Record<string, unknown>>,
+    header: Readonly<Record<string, unknown>>,
+    client: HostClient,
+  ): Promise<void> => {
+    refuseLooseRequests(clock, ctx, claims, header, client);
+    await refuseUsedRequests(ctx, claims);
+  };
 }

@@ -3,13 +3,15 @@
  * here what stands in this one and who keeps it.
  */
 import type Provider from 'oidc-provider';
-import type { ArtifactKey, Payload } from '../domain/grants/index.js';
+import type { Artifact, ArtifactKey, Payload } from '../domain/grants/index.js';
 
 type RequestContext = NonNullable<typeof Provider.ctx>;
 
 export type Delegated = {
   /** Claims beside the host's own, in the token or in its introspection. */
   readonly claims: Readonly<Record<string, unknown>>;
+  /** The tokens it is made from: what ends one of them ends it, in whatever form it goes out. */
+  readonly restsOn: Artifact['restsOn'];
   /** Stores the token instead of the adapter: with what it hangs on, and its record. */
   keep(key: ArtifactKey, payload: Payload, ttlSeconds: number): Promise<void>;
 };

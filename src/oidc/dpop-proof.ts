@@ -6,6 +6,7 @@
 import { createHash } from 'node:crypto';
 import { calculateJwkThumbprint, EmbeddedJWK, jwtVerify } from 'jose';
 import type Provider from 'oidc-provider';
+import { type Clock, epochSeconds } from '../kernel/clock.js';
 import { PROOF_SIGNATURES } from './configuration.js';
 
 /** Seconds that a proof may be old, or ahead of our clock: what the host allows. */
@@ -16,7 +17,7 @@ const WINDOW = 300;
  * and was not used before.
  */
 export async function provesPossession(
-  provider: Provider,
+  { provider, clock }: { readonly provider: Provider; readonly clock: Clock },
   token: {
     readonly clientId: string;
     readonly value: string;
@@ -34,11 +35,11 @@ export async function provesPossession(
   const { htm, htu, ath, iat, jti } = payload;
   if (htm !== proof.method || !isSameAddress(htu, proof.url)) return false;
   if (ath !== createHash('sha256').update(token.value).digest('base64url')) return false;
-  const now = Math.floor(Date.now() / 1000);
-  if (typeof iat !== 'number' || Math.abs(now - iat) > WINDOW) return false;
+  if (typeof iat !== 'number' || Math.abs(epochSeconds(clock.now()) - iat) > WINDOW) return false;
   if (typeof jti !== 'string' || jti === '' || !protectedHeader.jwk) return false;
   if ((await calculateJwkThumbprint(protectedHeader.jwk)) !== token.jkt) return false;
-  // For as long as the proof itself is taken, also one of a clock that is ahead. Last, so that only the owner of the key can use a proof up.
+  // For as long as the proof itself is taken, also one of a clock that is ahead. Last, so that only
+  // the owner of the key can use a proof up.
   return provider.ReplayDetection.unique(token.clientId, jti, iat + WINDOW + 1);
 }
 

@@ -3,6 +3,7 @@
  * looks at the address once the connection stands; ours before it is opened.
  */
 import type { Configuration } from 'oidc-provider';
+import { jwksFault } from '../domain/clients/index.js';
 import { isCheckOfRegistration } from './sector-check.js';
 
 /** `fetch` for addresses that clients have registered (see `platform/outbound`). */
@@ -25,7 +26,8 @@ export type OutgoingParts = {
 /**
  * Clients' keys are believed for a minute, whatever their server says of caching: the host would
  * take a key that was withdrawn for as long as `max-age` had promised. A failure counts as one
- * at once and not, as it would, as a minute more for the old keys.
+ * at once and not, as it would, as a minute more for the old keys: the host notes that it has
+ * fresh ones before it looks at what it got, so a set that is none must not reach it.
  */
 export function hostFetch({
   outgoing,
@@ -41,6 +43,15 @@ export function hostFetch({
     const kept = new Headers();
     const type = response.headers.get('content-type');
     if (type) kept.set('content-type', type);
-    return new Response(await response.arrayBuffer(), { status: 200, headers: kept });
+    const content = await response.text();
+    refuseBrokenKeys(JSON.parse(content));
+    return new Response(content, { status: 200, headers: kept });
   };
+}
+
+/** What is fetched is a set of keys, or a list of redirect URIs, which is not kept. */
+function refuseBrokenKeys(fetched: unknown): void {
+  if (Array.isArray(fetched)) return;
+  const fault = jwksFault(fetched);
+  if (fault) throw new Error(fault);
 }

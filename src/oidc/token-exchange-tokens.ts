@@ -7,6 +7,7 @@ import type Provider from 'oidc-provider';
 import type { TokenEndpointGrantContext } from 'oidc-provider';
 import { ACCOUNT_AUDIENCE, ACT_FOR_SHOPPERS, ADMIN_AUDIENCE } from '../domain/access/index.js';
 import type { Artifact, Grants } from '../domain/grants/index.js';
+import { type Clock, epochSeconds } from '../kernel/clock.js';
 import { factsOf } from './clients.js';
 import { guarded } from './errors.js';
 
@@ -37,17 +38,18 @@ export type Login = {
  */
 export type Act = { readonly sub?: string; readonly client_id: string; readonly act?: Act };
 
-export const now = (): number => Math.floor(Date.now() / 1000);
+/** What tokens are looked up with, and by which clock they are judged. */
+export type TokenParts = { readonly grants: Pick<Grants, 'find'>; readonly clock: Clock };
 
 async function find(
   ctx: TokenEndpointGrantContext,
-  grants: Pick<Grants, 'find'>,
+  parts: TokenParts,
   value: string,
 ): Promise<Presented | undefined> {
   const token = await guarded(() => ctx.oidc.provider.AccessToken.find(value));
-  const artifact = token && (await guarded(() => grants.find(value)));
+  const artifact = token && (await guarded(() => parts.grants.find(value)));
   if (!token?.accountId || !artifact?.grant || typeof token.aud !== 'string') return undefined;
-  const remaining = (token.exp ?? 0) - now();
+  const remaining = (token.exp ?? 0) - epochSeconds(parts.clock.now());
   if (!token.isValid || remaining < 1) return undefined;
   const { act, auth_time, acr, amr } = (token.extra ?? {}) as Login & { act?: Act };
   // No more than this: what else a token tells was meant for its own API.
@@ -61,10 +63,10 @@ async function find(
  */
 export async function findSubject(
   ctx: TokenEndpointGrantContext,
-  grants: Pick<Grants, 'find'>,
+  parts: TokenParts,
   value: string,
 ): Promise<Presented | undefined> {
-  const presented = await find(ctx, grants, value);
+  const presented = await find(ctx, parts, value);
   if (!presented) return undefined;
   const { token, audience, act } = presented;
   if (audience === ACCOUNT_AUDIENCE || audience === ADMIN_AUDIENCE) return undefined;
@@ -82,10 +84,10 @@ export async function findSubject(
  */
 export async function findActor(
   ctx: TokenEndpointGrantContext,
-  grants: Pick<Grants, 'find'>,
+  parts: TokenParts,
   value: string,
 ): Promise<Presented | undefined> {
-  const presented = await find(ctx, grants, value);
+  const presented = await find(ctx, parts, value);
   if (!presented) return undefined;
   const { token, audience, act } = presented;
   const { client } = ctx.oidc;

@@ -15,6 +15,7 @@ import type { ResourceServer } from '../domain/access/index.js';
 import type { Grants } from '../domain/grants/index.js';
 import { ACR_TWO_FACTORS } from '../domain/signin/index.js';
 import type { ActForShopper } from '../flows/act-for-shopper.js';
+import { type Clock, epochSeconds } from '../kernel/clock.js';
 import { type Delegated, delegate } from './delegation.js';
 import type { Directory } from './directory.js';
 import { guarded } from './errors.js';
@@ -30,11 +31,12 @@ import {
   TOKEN_EXCHANGE,
   unacceptableSubject,
 } from './token-exchange-request.js';
-import { findActor, findSubject, now, type Presented } from './token-exchange-tokens.js';
+import { findActor, findSubject, type Presented } from './token-exchange-tokens.js';
 
 export type ExchangeParts = {
   readonly directory: Directory;
   readonly grants: Pick<Grants, 'find' | 'saveDelegated'>;
+  readonly clock: Clock;
   /** The flow; where the request came from is the caller's to find out. */
   actForShopper(
     input: Omit<Parameters<ActForShopper>[0], 'origin'> & { readonly requestContext: object },
@@ -138,7 +140,7 @@ async function planOnBehalf(
   target: Target,
 ): Promise<Plan> {
   const { client, provider } = ctx.oidc;
-  const subject = await findSubject(ctx, parts.grants, asked.subjectToken);
+  const subject = await findSubject(ctx, parts, asked.subjectToken);
   if (!subject) throw unacceptableSubject();
   const { token, artifact, login } = subject;
   if (artifact.restsOn.length >= LONGEST_CHAIN) {
@@ -151,7 +153,7 @@ async function planOnBehalf(
   const possible = target.granted.filter((scope) => allowed.includes(scope));
   const scopes = asked.scopes.length > 0 ? asked.scopes : possible;
   refuseMissing(scopes, possible);
-  refuseWeakLogin(scopes, target.server, login);
+  refuseWeakLogin(scopes, target.server, login, parts.clock);
   const act = { client_id: client.clientId, ...(subject.act ? { act: subject.act } : {}) };
   const delegation = {
     restsOn: [...artifact.restsOn, artifact.idHash],
@@ -162,6 +164,7 @@ async function planOnBehalf(
     scopes,
     longest: subject.remaining,
     claims: { ...login, act },
+    restsOn: delegation.restsOn,
     keep: (key, payload, ttl) => parts.grants.saveDelegated(key, payload, ttl, delegation),
   };
 }
@@ -174,9 +177,9 @@ async function planActing(
   target: Target,
 ): Promise<Plan> {
   const { clientId } = ctx.oidc.client;
-  const actor = await findActor(ctx, parts.grants, asked.actorToken);
+  const actor = await findActor(ctx, parts, asked.actorToken);
   if (!actor) throw new errors.InvalidRequest('actor_token is not acceptable');
-  refuseOldLogin(actor);
+  refuseOldLogin(actor, parts.clock);
   if (target.server.format !== 'opaque') {
     throw new errors.InvalidTarget('tokens of this API cannot be taken back at once');
   }
@@ -189,15 +192,17 @@ async function planActing(
     throw new errors.InvalidScope('this asks for a log-in of the shopper', personal.name);
   }
   const staffId = actor.token.accountId;
+  const restsOn = [actor.artifact.idHash];
   return {
     accountId: shopperId,
     scopes,
     longest: Math.min(ACTING_SECONDS, actor.remaining),
     // Nothing of a log-in: the subject has not logged in.
     claims: { act: { sub: staffId, client_id: clientId } },
+    restsOn,
     ...(actor.token.isSenderConstrained() ? { boundLike: actor.token } : {}),
     async keep(key, payload, ttlSeconds) {
-      const token = { key, payload, ttlSeconds, restsOn: [actor.artifact.idHash] };
+      const token = { key, payload, ttlSeconds, restsOn };
       const asking = { staffId, shopperId, clientId, indicator, scopes, reason };
       const result = await parts.actForShopper({ ...asking, token, requestContext: ctx });
       if (result.kind === 'acting') return;
@@ -219,10 +224,11 @@ function refuseWeakLogin(
   scopes: readonly string[],
   server: ResourceServer,
   login: Presented['login'],
+  clock: Clock,
 ): void {
   const asked = { acrValues: undefined, claims: undefined, scopes: new Set(scopes) };
   const demand = assuranceOf({ ...asked, servers: [server] });
-  const age = now() - (login.auth_time ?? 0);
+  const age = epochSeconds(clock.now()) - (login.auth_time ?? 0);
   if (meets(login.acr, demand) && age <= (demand.maxAge ?? Infinity)) return;
   throw new errors.InvalidScope(
     'the log-in behind subject_token is not strong or fresh enough',
@@ -230,8 +236,8 @@ function refuseWeakLogin(
   );
 }
 
-function refuseOldLogin({ login }: Presented): void {
-  const age = now() - (login.auth_time ?? 0);
+function refuseOldLogin({ login }: Presented, clock: Clock): void {
+  const age = epochSeconds(clock.now()) - (login.auth_time ?? 0);
   const twoFactors = meets(login.acr, { acr: ACR_TWO_FACTORS, maxAge: undefined });
   if (twoFactors && age <= ACTING_LOGIN_SECONDS) return;
   throw new errors.InvalidRequest(

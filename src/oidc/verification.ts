@@ -4,7 +4,7 @@
  */
 import type Provider from 'oidc-provider';
 import type { FindGateway, FindLivingToken, LivingToken, Proof } from '../flows/verify-access.js';
-import type { Keyring } from '../kernel/keyring.js';
+import type { Clock } from '../kernel/clock.js';
 import { readingOnce } from './adapter.js';
 import { factsOf } from './clients.js';
 import { provesPossession } from './dpop-proof.js';
@@ -12,7 +12,7 @@ import { guarded } from './errors.js';
 import type { Host } from './host.js';
 import { findAccessToken, findGrantOf } from './living-tokens.js';
 import { type PairwiseSubject, subjectOf } from './pairwise.js';
-import { readSignedToken } from './signed-tokens.js';
+import { readSignedToken, type SignedTokenParts } from './signed-tokens.js';
 
 /** Clients that have a secret and send it in a header; the names of others prove nothing. */
 export function createFindGateway(host: Pick<Host, 'current'>): FindGateway {
@@ -24,15 +24,16 @@ export function createFindGateway(host: Pick<Host, 'current'>): FindGateway {
   };
 }
 
-export function createFindLivingToken(
-  host: Pick<Host, 'current'>,
-  keyring: Pick<Keyring, 'open'>,
-  pairwiseSubject: PairwiseSubject,
-): FindLivingToken {
+type Parts = SignedTokenParts & {
+  readonly pairwiseSubject: PairwiseSubject;
+  readonly clock: Clock;
+};
+
+export function createFindLivingToken(host: Pick<Host, 'current'>, parts: Parts): FindLivingToken {
   return (value) => {
     const provider = host.current();
     return readingOnce(async () =>
-      isSigned(value) ? signed(provider, keyring, value) : opaque(provider, pairwiseSubject, value),
+      isSigned(value) ? signed(provider, parts, value) : opaque(provider, parts, value),
     );
   };
 }
@@ -48,26 +49,30 @@ type Told = {
   readonly scope: unknown;
   readonly expiresAt: number;
   readonly extra: Readonly<Record<string, unknown>>;
+  /** Authorization details, under the name that the host keeps them by. */
+  readonly rar: unknown;
   readonly jkt: string | undefined;
   readonly certificate: string | undefined;
 };
 
 async function opaque(
   provider: Provider,
-  pairwiseSubject: PairwiseSubject,
+  parts: Parts,
   value: string,
 ): Promise<LivingToken | undefined> {
+  const at = { provider, clock: parts.clock };
   const token = await findAccessToken(provider, value);
   if (!token) {
     const machine = await guarded(() => provider.ClientCredentials.find(value));
     if (!machine?.isValid || !machine.clientId) return undefined;
-    return describe(provider, value, {
+    return describe(at, value, {
       clientId: machine.clientId,
       subject: undefined,
       audience: machine.aud,
       scope: machine.scope,
       expiresAt: machine.exp ?? 0,
       extra: (machine.extra ?? {}) as Record<string, unknown>,
+      rar: undefined,
       jkt: machine.jkt,
       certificate: machine['x5t#S256'],
     });
@@ -76,14 +81,15 @@ async function opaque(
   if (!clientId || !(await findGrantOf(provider, token))) return undefined;
   const client = await guarded(() => provider.Client.find(clientId));
   if (!client) return undefined;
-  return describe(provider, value, {
+  return describe(at, value, {
     clientId,
     // The name by which this client knows the person, as introspection says it.
-    subject: subjectOf(client, token.accountId, pairwiseSubject),
+    subject: subjectOf(client, token.accountId, parts.pairwiseSubject),
     audience: token.aud,
     scope: token.scope,
     expiresAt: token.exp ?? 0,
     extra: (token.extra ?? {}) as Record<string, unknown>,
+    rar: token.rar,
     jkt: token.jkt,
     certificate: token['x5t#S256'],
   });
@@ -91,26 +97,31 @@ async function opaque(
 
 async function signed(
   provider: Provider,
-  keyring: Pick<Keyring, 'open'>,
+  parts: Parts,
   value: string,
 ): Promise<LivingToken | undefined> {
-  const claims = await readSignedToken(provider, keyring, value);
+  const claims = await readSignedToken(provider, parts, value);
   if (!claims) return undefined;
   const { client_id: clientId, sub, aud, scope, exp, cnf } = claims;
   const bound = (cnf ?? {}) as { readonly jkt?: string; readonly 'x5t#S256'?: string };
-  return describe(provider, value, {
+  return describe({ provider, clock: parts.clock }, value, {
     clientId,
     subject: sub === clientId ? undefined : sub,
     audience: aud,
     scope,
     expiresAt: exp ?? 0,
     extra: claims,
+    rar: claims.authorization_details,
     jkt: bound.jkt,
     certificate: bound['x5t#S256'],
   });
 }
 
-function describe(provider: Provider, value: string, told: Told): LivingToken {
+function describe(
+  at: { readonly provider: Provider; readonly clock: Clock },
+  value: string,
+  told: Told,
+): LivingToken {
   const { clientId, jkt, certificate, extra } = told;
   const { acr, amr, auth_time: authTime, act } = extra;
   return {
@@ -123,8 +134,9 @@ function describe(provider: Provider, value: string, told: Told): LivingToken {
     amr: Array.isArray(amr) ? amr.filter((method) => typeof method === 'string') : [],
     authTime: typeof authTime === 'number' ? authTime : undefined,
     act,
+    authorizationDetails: Array.isArray(told.rar) ? told.rar : [],
     boundTo: jkt ? 'key' : certificate ? 'certificate' : 'nothing',
     certificate,
-    provenBy: (proof: Proof) => provesPossession(provider, { clientId, value, jkt }, proof),
+    provenBy: (proof: Proof) => provesPossession(at, { clientId, value, jkt }, proof),
   };
 }

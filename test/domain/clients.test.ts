@@ -183,5 +183,33 @@ describe('with a database', () => {
     expect(withKey({ keys: [{ ...key, d: 'd' }] })).toEqual([
       expect.stringContaining('public keys only'),
     ]);
+    // What the host would stumble over with every request is said now.
+    for (const broken of [{ y: undefined }, { crv: 256 }, { kid: 1 }, { x5c: 'MII' }]) {
+      expect(withKey({ keys: [{ ...key, ...broken }] })).toEqual([
+        expect.stringContaining('lacks what makes it one'),
+      ]);
+    }
+    expect(withKey({ keys: [key, { kty: 'EC', crv: 'P-256' }] })).toHaveLength(1);
+  });
+
+  it('names as its pages what a browser can be sent to, and nothing else', () => {
+    const at = (uri: string) =>
+      opened.domain.clients.faultsOf({
+        id: 'shop',
+        name: 'Shop',
+        authMethod: 'none',
+        grantTypes: [],
+        policyUri: uri,
+      });
+    expect(at('https://shop.example/privacy?lang=de')).toEqual([]);
+    for (const uri of [
+      'http://shop.example/privacy',
+      'https://user:secret@shop.example/',
+      'https://shop.example/ privacy',
+      'https://shop.example\\@elsewhere.example/',
+      'https://shop.example/#privacy',
+    ]) {
+      expect(at(uri)).toEqual([`${uri} must be an https address`]);
+    }
   });
 });

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Owner, ownerAt } from '../support/account.js';
 import { type Certificate, createAuthority, SERVER_AUTH } from '../support/certificates.js';
 import {
+  addDesk,
   answerAt,
   answerOldest,
   ask,
@@ -233,8 +234,14 @@ describe('a name that nobody has', () => {
       await age(people, id);
       expect(await errorOf(id)).toEqual([400, 'expired_token']);
       // Their limits are the same.
-      const more = [await ask(server, name), await ask(server, name), await ask(server, name)];
-      expect(more.map(({ status }) => status)).toEqual([200, 200, 429]);
+      const more = [await ask(server, name), await ask(server, name)];
+      expect(more.map(({ status }) => status)).toEqual([200, 429]);
+      const last = [];
+      for (let turn = 0; turn < 4; turn += 1) {
+        await people.query('UPDATE approval_requests SET answered_at = now()');
+        last.push((await ask(server, name)).status);
+      }
+      expect(last).toEqual([200, 200, 200, 429]);
     }
     expect(waitingPages(await staff.open('/account/approvals'))).toEqual([]);
   });
@@ -310,20 +317,62 @@ describe('a shopper', () => {
 
   test('is not worn down: three requests wait at a time, ten come in an hour', async () => {
     const owner = await someone();
-    const ids: string[] = [];
-    for (let count = 0; count < 3; count += 1) ids.push(await asked(server, owner.person.email));
-    const fourth = await ask(server, owner.person.email);
-    expect([fourth.status, fourth.json.error]).toEqual([429, 'temporarily_unavailable']);
-    expect(Number(fourth.headers.get('retry-after'))).toBeGreaterThan(0);
-    await answerOldest(owner, 'refuse');
-    await answerOldest(owner, 'refuse');
-    await answerOldest(owner, 'refuse');
-    for (let count = 0; count < 6; count += 1) {
-      await asked(server, owner.person.email);
-      await answerOldest(owner, 'refuse');
+    const desks = [
+      await addDesk(people, 'a-desk'),
+      await addDesk(people, 'b-desk'),
+      await addDesk(people, 'c-desk'),
+    ];
+    const [a = '', b = '', c = ''] = desks;
+    const askAs = (authorization: string) =>
+      post(
+        server,
+        ENDPOINT,
+        { scope: 'openid', login_hint: owner.person.email },
+        { authorization },
+      );
+    const statusOf = async (desk: string) => (await askAs(desk)).status;
+    expect([await statusOf(a), await statusOf(a)]).toEqual([200, 200]);
+    const third = await askAs(a);
+    expect([third.status, third.json.error]).toEqual([429, 'temporarily_unavailable']);
+    expect(Number(third.headers.get('retry-after'))).toBeGreaterThan(0);
+    // Another desk has a place left, and then nobody has.
+    expect([await statusOf(b), await statusOf(b), await statusOf(c)]).toEqual([200, 429, 429]);
+    for (let count = 0; count < 3; count += 1) await answerOldest(owner, 'refuse');
+
+    const askAndRefuse = async (desk: string, times: number) => {
+      for (let count = 0; count < times; count += 1) {
+        expect(await statusOf(desk)).toBe(200);
+        await answerOldest(owner, 'refuse');
+      }
+    };
+    await askAndRefuse(a, 3);
+    for (let count = 0; count < 6; count += 1) expect(await statusOf(a)).toBe(429);
+    await askAndRefuse(b, 4);
+    // Five of one and five of another: nobody asks any more.
+    expect([await statusOf(b), await statusOf(c)]).toEqual([429, 429]);
+    const reasons = await people.query(
+      `SELECT DISTINCT details->>'reason' AS reason FROM audit_events
+        WHERE event = 'ciba_requested' AND result = 'failure' AND subject_id = $1 ORDER BY 1`,
+      [owner.person.id],
+    );
+    expect(reasons.map(({ reason }) => reason)).toEqual([
+      'limit',
+      'limit_of_pair',
+      'too_many_open',
+    ]);
+  });
+
+  test('who has stopped a desk can be asked by others, however often it tries', async () => {
+    const owner = await someone();
+    await asked(server, owner.person.email);
+    await answerOldest(owner, 'stop');
+    for (let count = 0; count < 12; count += 1) {
+      const { status, json } = await ask(server, owner.person.email);
+      expect([status, json.error]).toEqual([400, 'access_denied']);
     }
-    // Three, the one that was refused, and six more.
-    expect((await ask(server, owner.person.email)).status).toBe(429);
+    const authorization = await addDesk(people, 'patient-desk');
+    const fields = { scope: 'openid', login_hint: owner.person.email };
+    expect((await post(server, ENDPOINT, fields, { authorization })).status).toBe(200);
   });
 
   test('approves with a log-in that is fresh', async () => {
@@ -396,6 +445,29 @@ describe('a shopper', () => {
     await answerOldest(other, 'approve');
     await command(server, 'users', 'revoke', other.person.email);
     expect(await errorOf(second)).toEqual([400, 'invalid_grant']);
+  });
+
+  test('can answer the others when one is of a client that cannot be used any more', async () => {
+    const owner = await someone();
+    const broken = await addDesk(people, 'broken-desk');
+    const fields = { scope: 'openid', login_hint: owner.person.email };
+    expect((await post(server, ENDPOINT, fields, { authorization: broken })).status).toBe(200);
+    const id = await asked(server, owner.person.email);
+    expect(waitingPages(await owner.open('/account/approvals')).length).toBe(2);
+    // Its tokens are bound to certificates, and this server takes none (any more).
+    await people.query(
+      `UPDATE clients SET metadata = metadata || '{"tls_client_certificate_bound_access_tokens":true}'
+        WHERE id = 'broken-desk'`,
+    );
+    await expect
+      .poll(async () => waitingPages(await owner.open('/account/approvals')).length, {
+        timeout: 10_000,
+      })
+      .toBe(1);
+    expect(server.output()).toContain('a request for an approval cannot be shown');
+    expect((await owner.open('/account')).status).toBe(200);
+    await answerOldest(owner, 'approve');
+    expect((await poll(server, id)).status).toBe(200);
   });
 
   test('the desk of another client cannot fetch what was approved', async () => {

@@ -13,12 +13,24 @@ import { startServer, type TestServer } from '../support/server.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 180_000 });
 
+/** What an address may answer, with 200, that is no set of keys. */
+const broken: readonly [string, string][] = [
+  ['an empty object', '{}'],
+  ['no JSON', '<html>'],
+  ['no key at all', '{"keys":[]}'],
+  ['a key without its point', '{"keys":[{"kty":"EC","crv":"P-256","kid":"one"}]}'],
+  ['a name that is a number', '{"keys":[{"kty":"EC","crv":"P-256","x":"x","y":"y","kid":1}]}'],
+];
+
 type Key = Awaited<ReturnType<typeof generateKeyPair>>['privateKey'];
 let directory: string;
 let keys: Server;
 let connections = 0;
 let requests = 0;
 let answer: RequestListener;
+/** What is at the addresses of that name; and the keys that should be. */
+let repaired: string;
+let sound: string;
 let signer: Key;
 let stranger: Key;
 /** May call this machine. */
@@ -30,13 +42,14 @@ beforeAll(async () => {
   const pair = await generateKeyPair('ES256', { extractable: true });
   signer = pair.privateKey;
   stranger = (await generateKeyPair('ES256')).privateKey;
-  const body = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'one' }] });
-  answer = (_req, res) => res.setHeader('content-type', 'application/json').end(body);
+  sound = JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), kid: 'one' }] });
+  answer = (_req, res) => res.setHeader('content-type', 'application/json').end(sound);
   keys = createServer((req, res) => {
     requests += 1;
     if (req.url === '/moved') res.writeHead(302, { location: '/jwks' }).end();
     else if (req.url === '/broken') res.writeHead(500).end();
     else if (req.url === '/endless') res.end(`{"keys":[],"x":"${'a'.repeat(70_000)}"}`);
+    else if (req.url?.startsWith('/repaired')) res.end(repaired);
     else answer(req, res);
   });
   keys.on('connection', () => {
@@ -46,10 +59,13 @@ beforeAll(async () => {
   await once(keys, 'listening');
   const { port } = keys.address() as AddressInfo;
 
-  trusting = await startServer({ env: { LATCHKEY_OUTBOUND_ALLOW: '127.0.0.1' } });
+  trusting = await startServer({
+    env: { LATCHKEY_OUTBOUND_ALLOW: '127.0.0.1', LATCHKEY_RATE_LIMITS: 'off' },
+  });
   careful = await startServer({ like: trusting });
   directory = await mkdtemp(join(tmpdir(), 'latchkey-keys-'));
-  for (const name of ['jwks', 'moved', 'broken', 'endless']) {
+  const repairable = broken.map((_, index) => `repaired-${index}`);
+  for (const name of ['jwks', 'moved', 'broken', 'endless', ...repairable]) {
     const metadata = join(directory, `${name}.json`);
     await writeFile(metadata, JSON.stringify({ jwks_uri: `http://127.0.0.1:${port}/${name}` }));
     await register(trusting, `at-${name}`, [
@@ -109,3 +125,15 @@ test.each(['moved', 'broken', 'endless'])('an address that is %s gives no keys',
   // And none a moment later either.
   expect((await ask(trusting, `at-${name}`)).status).toBe(401);
 });
+
+test.each(broken.map(([what, body], index) => [what, body, index] as const))(
+  'an answer that is %s is not believed for a minute: the keys count as soon as they are there',
+  async (_what, body, index) => {
+    repaired = body;
+    const refused = await ask(trusting, `at-repaired-${index}`);
+    expect([refused.status, refused.json.error]).toEqual([401, 'invalid_client']);
+    repaired = sound;
+    expect((await ask(trusting, `at-repaired-${index}`)).status).toBe(200);
+    expect(requests).toBe(2);
+  },
+);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request as httpsRequest } from 'node:https';
+import { connect as connectPlain } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
@@ -126,6 +127,15 @@ beforeAll(async () => {
         ...['--auth', 'self_signed_tls_client_auth', ...machine],
         ...['--jwks', await file('own-jwks.json', { keys: [{ ...own.jwk, x5c: [own.der] }] })],
         ...['--metadata', await file('own.json', bound)],
+      ],
+    ],
+    [
+      'counter',
+      [
+        ...['--auth', 'self_signed_tls_client_auth', '--first-party', '--scope', 'openid'],
+        ...['--grant-type', 'urn:ietf:params:oauth:grant-type:device_code'],
+        ...['--grant-type', 'urn:openid:params:grant-type:ciba'],
+        ...['--jwks', await file('counter.json', { keys: [{ ...own.jwk, x5c: [own.der] }] })],
       ],
     ],
     [
@@ -337,6 +347,9 @@ describe('discovery', () => {
       introspection_endpoint: 'https://mtls.shop.example/oauth2/introspect',
       revocation_endpoint: 'https://mtls.shop.example/oauth2/revoke',
       pushed_authorization_request_endpoint: 'https://mtls.shop.example/oauth2/par',
+      device_authorization_endpoint: 'https://mtls.shop.example/oauth2/device_authorization',
+      backchannel_authentication_endpoint:
+        'https://mtls.shop.example/oauth2/backchannel-authentication',
     });
     expect(await discover(open)).not.toHaveProperty('mtls_endpoint_aliases');
   });
@@ -355,9 +368,43 @@ describe('discovery', () => {
       expect((await at(path)).status).toBe(421);
     }
   });
+
+  test('a till and a telephone desk with certificates are served there', async () => {
+    const at = (path: string, certificate: Certificate, fields: Fields) =>
+      wire(proxied.port, {
+        method: 'POST',
+        path,
+        headers: {
+          host: 'mtls.shop.example',
+          'content-type': 'application/x-www-form-urlencoded',
+          ...shown(certificate),
+        },
+        body: String(encode({ client_id: 'counter', scope: 'openid', ...fields })),
+      });
+    const device = await at('/oauth2/device_authorization', own, {});
+    expect([device.status, device.json.error]).toEqual([200, undefined]);
+    // The page for people is where browsers are not asked for certificates.
+    expect(device.json.verification_uri).toBe(`${proxied.issuer}/device`);
+    const asking = { login_hint: 'somebody@alder-oak.example' };
+    const desk = await at('/oauth2/backchannel-authentication', own, asking);
+    expect([desk.status, typeof desk.json.auth_req_id]).toEqual([200, 'string']);
+    for (const path of ['/oauth2/device_authorization', '/oauth2/backchannel-authentication']) {
+      expect(outcome(await at(path, other, asking))).toEqual([401, 'invalid_client']);
+    }
+  });
 });
 
 describe('from anybody but the proxy', () => {
+  test('a request that names no host is not taken for one to a second origin', async () => {
+    for (const path of ['/oauth2/token', '/oauth2/userinfo', '/account']) {
+      const socket = connectPlain(open.port, '127.0.0.1');
+      socket.end(`GET ${path} HTTP/1.0\r\n\r\n`);
+      let answer = '';
+      for await (const chunk of socket) answer += String(chunk);
+      expect([path, answer.split('\r\n')[0]]).toEqual([path, expect.stringContaining(' 421 ')]);
+    }
+  });
+
   test('a certificate in a header is as if it had not been sent', async () => {
     const fields = { grant_type: 'client_credentials', client_id: 'own', resource: ORDERS };
     for (const headers of [

@@ -18,12 +18,15 @@ import {
   post,
   postAs,
   redemption,
+  register,
   requestFields,
+  wire,
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import {
   authorizationRequest,
   type Browser,
+  demoClient,
   follow,
   hiddenField,
   openBrowser,
@@ -199,6 +202,34 @@ describe('a payment of the shop’s own application', () => {
     const code = await codeFor(asking(detail, { scope: 'openid ledger:read', resource: JWT_API }));
     const { json } = await redeem(code, { resource: JWT_API });
     expect(decodeJwt(String(json.access_token)).authorization_details).toEqual([detail]);
+  });
+
+  test('reaches an API behind a gateway, of an opaque token and of a JWT, in ASCII', async () => {
+    const gateway = await register(server, 'ledger-gateway', ['--audience', JWT_API]);
+    const asked = async (authorization: string, token: unknown) => {
+      const { status, headers } = await wire(server.port, {
+        method: 'GET',
+        path: '/oauth2/verify',
+        headers: {
+          host: 'latchkey.internal',
+          'x-gateway-authorization': authorization,
+          authorization: `Bearer ${token}`,
+        },
+      });
+      expect(status).toBe(200);
+      const told = String(headers['x-auth-authorization-details']);
+      expect(told).toMatch(/^[\x20-\x7e]+$/);
+      return JSON.parse(told);
+    };
+    const opaque = payment({ creditorName: 'Käse & Söhne' });
+    const { json } = await redeem(await codeFor(asking(opaque)), { resource: ORDERS });
+    const orders = basic(demoClient(server, 'orders_api'));
+    expect(await asked(orders, json.access_token)).toEqual([opaque]);
+
+    const signed = payment({ creditorName: 'Käse & Söhne', locations: [JWT_API] });
+    const code = await codeFor(asking(signed, { scope: 'openid ledger:read', resource: JWT_API }));
+    const jwt = (await redeem(code, { resource: JWT_API })).json.access_token;
+    expect(await asked(basic(gateway), jwt)).toEqual([signed]);
   });
 
   test('is in no token for another API, nor for userinfo', async () => {

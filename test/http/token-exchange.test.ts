@@ -8,6 +8,7 @@ import {
   ACCESS,
   addApi,
   allow,
+  askedOf,
   createProver,
   EXCHANGE,
   endedOn,
@@ -49,6 +50,8 @@ let orders: Secretive;
 let payments: Secretive;
 let ledger: Secretive;
 let archive: Secretive;
+/** The API whose tokens are JWTs, behind a gateway. */
+let catalog: Secretive;
 let admin: string;
 
 beforeAll(async () => {
@@ -57,6 +60,7 @@ beforeAll(async () => {
   other = await startServer({ like: server, env: { ...calm, LATCHKEY_ISSUER: server.issuer } });
   people = await openPeople(server);
   orders = demoClient(server, 'orders_api');
+  catalog = demoClient(server, 'catalog_api');
   payments = await addApi(people, {
     indicator: PAYMENTS,
     speaker: 'payments-api',
@@ -85,6 +89,7 @@ beforeAll(async () => {
   await allow(people, orders.client_id, PAYMENTS, paying);
   await allow(people, orders.client_id, ORDERS, ['orders:read', 'orders:write', 'cart:write']);
   await allow(people, payments.client_id, LEDGER, ['ledger:read']);
+  await allow(people, payments.client_id, CATALOG, ['catalog:read']);
   await allow(people, ledger.client_id, ARCHIVE, ['archive:read']);
   await allow(people, archive.client_id, LEDGER, ['ledger:read']);
   admin = await adminToken(server);
@@ -548,7 +553,18 @@ describe('whatever ends the shopper’s token ends this one, on both nodes withi
         expect(await seenBy(node, payments, first.token)).toMatchObject({ active: true });
         expect(await seenBy(node, ledger, second.token)).toMatchObject({ active: true });
       }
+      const signed = [
+        (await exchanged(orders, asked(shopper.access, { resource: CATALOG }))).token,
+        (await exchanged(payments, asked(first.token, { resource: CATALOG }))).token,
+      ];
+      for (const jwt of signed) {
+        for (const node of [server, other]) expect(await askedOf(node, catalog, jwt)).toBe(200);
+      }
       await end(shopper);
+      // At a gateway with the very next request.
+      for (const jwt of signed) {
+        for (const node of [server, other]) expect(await askedOf(node, catalog, jwt)).toBe(401);
+      }
       expect(await endedOn([server, other], payments, first.token)).toBeLessThan(1_000);
       expect(await endedOn([server, other], ledger, second.token)).toBeLessThan(1_000);
       // Nor does more come of it.
@@ -562,10 +578,14 @@ describe('whatever ends the shopper’s token ends this one, on both nodes withi
     const first = await exchanged(orders, asked(access, { scope: 'payments:read' }));
     const second = await exchanged(payments, asked(first.token, { resource: LEDGER }));
     const sibling = await exchanged(orders, asked(access, { scope: 'payments:read' }));
+    const jwt = await exchanged(payments, asked(first.token, { resource: CATALOG }));
+    const beside = await exchanged(orders, asked(access, { resource: CATALOG }));
     const authorization = basic(orders);
     await post(server, '/oauth2/revoke', { token: first.token }, { authorization });
     expect(await seenBy(other, payments, first.token)).toEqual({ active: false });
     expect(await seenBy(other, ledger, second.token)).toEqual({ active: false });
+    expect(await askedOf(other, catalog, jwt.token)).toBe(401);
+    expect(await askedOf(other, catalog, beside.token)).toBe(200);
     expect(await seenBy(other, payments, sibling.token)).toMatchObject({ active: true });
     expect(await seenBy(other, orders, access)).toMatchObject({ active: true });
   });
@@ -574,10 +594,19 @@ describe('whatever ends the shopper’s token ends this one, on both nodes withi
     const { access } = await shopperAt();
     const first = await exchanged(orders, asked(access, { scope: 'payments:read' }));
     const second = await exchanged(payments, asked(first.token, { resource: LEDGER }));
+    const signed = [
+      (await exchanged(orders, asked(access, { resource: CATALOG }))).token,
+      (await exchanged(payments, asked(first.token, { resource: CATALOG }))).token,
+    ];
     await command(server, 'clients', 'disable', orders.client_id, '--reason', 'a test');
     try {
       expect(await endedOn([server, other], payments, first.token)).toBeLessThan(1_000);
       expect(await endedOn([server, other], ledger, second.token)).toBeLessThan(1_000);
+      for (const jwt of signed) {
+        for (const node of [server, other]) {
+          await expect.poll(() => askedOf(node, catalog, jwt)).toBe(401);
+        }
+      }
     } finally {
       await command(server, 'clients', 'enable', orders.client_id, '--reason', 'a test');
     }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ACCESS, exchange } from '../support/exchange.js';
 import {
   asGateway,
   type Keys,
@@ -47,6 +48,18 @@ const READ = { audience: ORDERS, scope: 'orders:read' };
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 const ask = (token: string, question: Fields = READ, as?: string) =>
   verify(server, question, bearer(token), as ? { as } : {});
+/** A shopper lets the storefront go to both APIs; it goes to one, which goes on to the other. */
+const onward = {
+  scope: 'openid orders:read catalog:read',
+  resource: ORDERS,
+  allowed: [ORDERS, CATALOG],
+};
+const exchanged = async (token: string) => {
+  const fields = { subject_token: token, subject_token_type: ACCESS, resource: CATALOG };
+  const { json, text } = await exchange(server, demoClient(server, 'orders_api'), fields);
+  if (typeof json.access_token !== 'string') throw new Error(text);
+  return json.access_token;
+};
 const AUTH = [
   'subject',
   'client',
@@ -57,7 +70,16 @@ const AUTH = [
   'auth-time',
   'expires',
   'act',
+  'authorization-details',
 ];
+/** How proofs may be signed, as discovery says, in the form of a challenge. */
+const proofAlgs = async () => {
+  const discovered = await fetch(`${server.issuer}/.well-known/openid-configuration`);
+  const { dpop_signing_alg_values_supported: algs } = (await discovered.json()) as {
+    dpop_signing_alg_values_supported: string[];
+  };
+  return `algs="${algs.join(' ')}"`;
+};
 const told = ({ headers }: WireReply) =>
   Object.fromEntries(AUTH.map((name) => [name, headers[`x-auth-${name}`]]));
 const refusal = ({ status, headers, json }: WireReply) => ({
@@ -90,6 +112,7 @@ describe('a token that is good', () => {
       'auth-time': String(json.auth_time),
       expires: String(json.exp),
       act: '',
+      'authorization-details': '',
     });
     expect(reply.headers['www-authenticate']).toBeUndefined();
   });
@@ -120,6 +143,7 @@ describe('a token that is good', () => {
       'auth-time': String(auth_time),
       expires: String(exp),
       act: '',
+      'authorization-details': '',
     });
     const machine = await ask(
       await machineToken(server, CATALOG, 'catalog:read'),
@@ -127,6 +151,26 @@ describe('a token that is good', () => {
       'catalog_api',
     );
     expect(told(machine)).toMatchObject({ subject: '', client: 'demo-automation' });
+  });
+
+  test('may be a JWT that a service has made from another token, and says by whom', async () => {
+    const { access } = await shopperTokens(server, onward);
+    const token = await exchanged(access);
+    const { sub, exp } = decodeJwt(token);
+    const reply = await ask(token, { audience: CATALOG, scope: 'catalog:read' }, 'catalog_api');
+    expect(reply.status).toBe(200);
+    expect(told(reply)).toMatchObject({
+      subject: sub,
+      client: 'demo-orders-api',
+      scope: 'catalog:read',
+      audience: CATALOG,
+      acr: 'urn:latchkey:acr:1',
+      expires: String(exp),
+      act: '{"client_id":"demo-orders-api"}',
+    });
+    // Neither can be read from it which tokens it was made from.
+    const ref = Buffer.from(String(decodeJwt(token).latchkey_ref), 'base64url').toString('latin1');
+    expect(ref).not.toContain('restsOn');
   });
 
   test('is asked for with any method, under any host, and with no audience where there is one', async () => {
@@ -186,7 +230,7 @@ describe('a request without a token', () => {
       { ...READ, request: 'x-original' },
       { 'x-original-method': 'GET', 'x-original-url': 'https://orders.example/' },
     );
-    expect(bound.headers['www-authenticate']).toBe('Bearer, DPoP algs="ES256 EdDSA PS256"');
+    expect(bound.headers['www-authenticate']).toBe(`Bearer, DPoP ${await proofAlgs()}`);
   });
 
   test('has none in its query or form', async () => {
@@ -264,19 +308,25 @@ describe('a token that is not good', () => {
 });
 
 describe('what ends a token ends it here with the next request', { timeout: 60_000 }, () => {
-  const kinds: readonly [string, { scope: string; resource: string }, string][] = [
-    ['opaque', { scope: 'openid orders:read', resource: ORDERS }, 'orders_api'],
-    ['signed', { scope: 'openid catalog:read', resource: CATALOG }, 'catalog_api'],
+  type Wanted = { scope: string; resource: string; allowed?: readonly string[] };
+  const kinds: readonly [string, Wanted, string, string][] = [
+    ['opaque', { scope: 'openid orders:read', resource: ORDERS }, ORDERS, 'orders_api'],
+    ['signed', { scope: 'openid catalog:read', resource: CATALOG }, CATALOG, 'catalog_api'],
+    ['exchanged', onward, CATALOG, 'catalog_api'],
   ];
-  for (const [kind, wanted, as] of kinds) {
-    const question = { audience: wanted.resource };
+  for (const [kind, wanted, audience, as] of kinds) {
+    const question = { audience };
+    const issue = async (changes: Parameters<typeof shopperTokens>[1] = {}) => {
+      const tokens = await shopperTokens(server, { ...wanted, ...changes });
+      return kind === 'exchanged' ? { ...tokens, access: await exchanged(tokens.access) } : tokens;
+    };
     const dead = (token: string) => expectDead(token, question, as);
     const lives = async (token: string) =>
       expect((await ask(token, question, as)).status).toBe(200);
 
     test(`${kind}: the person is revoked, or disabled`, async () => {
       const user = await newShopper(server);
-      const first = (await shopperTokens(server, { ...wanted, user })).access;
+      const first = (await issue({ user })).access;
       await lives(first);
       await command(server, 'users', 'revoke', user.email);
       await dead(first);
@@ -284,14 +334,14 @@ describe('what ends a token ends it here with the next request', { timeout: 60_0
         (await shopperTokens(server, { scope: 'openid catalog:read', resource: CATALOG, user }))
           .access,
       );
-      const second = (await shopperTokens(server, { ...wanted, user })).access;
+      const second = (await issue({ user })).access;
       await lives(second);
       await command(server, 'users', 'disable', String(sub));
       await dead(second);
     });
 
     test(`${kind}: the browser is signed out`, async () => {
-      const { access, browser } = await shopperTokens(server, wanted);
+      const { access, browser } = await issue();
       await lives(access);
       const [, session] = [...browser.cookies].find(([name]) =>
         name.startsWith('latchkey_session|'),
@@ -306,12 +356,13 @@ describe('what ends a token ends it here with the next request', { timeout: 60_0
 
     test(`${kind}: the shop gives its refresh token back`, async () => {
       const scope = `${wanted.scope} offline_access`;
-      const { access, refresh } = await shopperTokens(server, { ...wanted, scope });
+      const { access, refresh } = await issue({ scope });
       await lives(access);
       await post(server, '/oauth2/revoke', { token: refresh, client_id: 'demo-storefront' });
       await dead(access);
     });
 
+    if (kind === 'exchanged') continue;
     test(`${kind}: a client is disabled, and its old tokens stay dead when it is back`, async () => {
       const name = `robot-${kind}`;
       const scope = wanted.scope.replace('openid ', '');
@@ -391,6 +442,7 @@ describe('a token bound to a key (DPoP)', () => {
   });
 
   test('does not pass with a proof for something else, of another key, or with none', async () => {
+    const algs = await proofAlgs();
     const now = Math.floor(Date.now() / 1000);
     for (const dpop of [
       await proof({ htm: 'GET' }),
@@ -404,8 +456,7 @@ describe('a token bound to a key (DPoP)', () => {
     ]) {
       expect(refusal(await present(dpop))).toEqual({
         status: 401,
-        challenge:
-          'DPoP error="invalid_dpop_proof", error_description="The DPoP proof does not hold", algs="ES256 EdDSA PS256"',
+        challenge: `DPoP error="invalid_dpop_proof", error_description="The DPoP proof does not hold", ${algs}`,
         error: 'invalid_dpop_proof',
       });
     }
@@ -528,12 +579,35 @@ describe('a gateway', () => {
       { max_age: '5m' },
       { max_age: '-1' },
       { request: 'x-made-up' },
-      { request: 'x-original' },
       { certificate: 'yes' },
       { 'x\r\ny': '1' },
     ]) {
       expectMisconfigured(await ask(access, { audience: ORDERS, ...slip }));
     }
+  });
+
+  test('is not at fault for a method that its caller has made up', async () => {
+    const keys = await newKeys();
+    const bound = (await shopperTokens(server, { keys })).access;
+    const { access } = await shopperTokens(server);
+    const url = 'https://orders.demo-shop.example/orders';
+    const asked = { ...READ, request: 'x-original' };
+    for (const method of ['VERSION-CONTROL', 'M-SEARCH', 'x'.repeat(200)]) {
+      const request = { 'x-original-method': method, 'x-original-url': url };
+      expect((await verify(server, asked, { ...bearer(access), ...request })).status).toBe(200);
+      expect((await verify(server, asked, request)).status).toBe(401);
+      const dpop = await proofOf(keys, { htm: method, htu: url, token: bound });
+      const proven = { authorization: `DPoP ${bound}`, dpop, ...request };
+      expect((await verify(server, asked, proven)).status).toBe(200);
+    }
+    // Where nothing has to be proven, nothing has to be told; and else it is the gateway's slip.
+    expect((await verify(server, asked, bearer(access))).status).toBe(200);
+    expect((await verify(server, asked)).status).toBe(401);
+    const dpop = await proofOf(keys, { htm: 'GET', htu: url, token: bound });
+    const proven = { authorization: `DPoP ${bound}`, dpop };
+    expectMisconfigured(await verify(server, asked, proven));
+    const request = { 'x-original-method': 'GET', 'x-original-url': '/orders' };
+    expectMisconfigured(await verify(server, asked, { ...proven, ...request }));
   });
 
   test('that guesses has to wait, with the right secret too', async () => {

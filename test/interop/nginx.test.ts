@@ -131,9 +131,10 @@ describe.skipIf(program === undefined)('behind nginx', { timeout: 60_000 }, () =
   test('headers that a caller forges do not get to the API', async () => {
     const { access } = await shopperTokens(server);
     const forged = Object.fromEntries(
-      ['Subject', 'Client', 'Scope', 'Audience', 'Acr', 'Amr', 'Auth-Time', 'Expires', 'Act'].map(
-        (name) => [`X-Auth-${name}`, 'forged'],
-      ),
+      [
+        ...['Subject', 'Client', 'Scope', 'Audience', 'Acr', 'Amr', 'Auth-Time', 'Expires'],
+        ...['Act', 'Authorization-Details'],
+      ].map((name) => [`X-Auth-${name}`, 'forged']),
     );
     const reply = await send('/orders', {
       ...bearer(access),
@@ -147,6 +148,7 @@ describe.skipIf(program === undefined)('behind nginx', { timeout: 60_000 }, () =
     );
     expect(told.map(([, value]) => value)).not.toContain('forged');
     expect(seen[0]?.headers['x-auth-act']).toBeUndefined();
+    expect(seen[0]?.headers['x-auth-authorization-details']).toBeUndefined();
     expect((await send('/orders', forged)).status).toBe(401);
     expect(seen).toEqual([]);
   });
@@ -155,7 +157,7 @@ describe.skipIf(program === undefined)('behind nginx', { timeout: 60_000 }, () =
     const none = await send('/orders');
     expect([none.status, none.headers['www-authenticate']]).toEqual([
       401,
-      'Bearer, DPoP algs="ES256 EdDSA PS256"',
+      'Bearer, DPoP algs="ES256 EdDSA Ed25519 PS256"',
     ]);
     const { access } = await shopperTokens(server);
     expect((await send(`/orders?access_token=${access}`)).status).toBe(401);

@@ -1,7 +1,16 @@
 /** One request, many hands: over two nodes it is answered once and fetched once. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownerAt } from '../support/account.js';
-import { answerOldest, ask, asked, CIBA, ENDPOINT, press, waitingPages } from '../support/ciba.js';
+import {
+  addDesk,
+  answerOldest,
+  ask,
+  asked,
+  CIBA,
+  ENDPOINT,
+  press,
+  waitingPages,
+} from '../support/ciba.js';
 import { atOnce, basic, ORDERS, postToNode } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
@@ -9,18 +18,23 @@ import { browserAt, openPeople, type People } from '../support/sign-in.js';
 
 let first: TestServer;
 let nodes: readonly TestServer[];
+/** How two more desks authenticate. */
+let second: string;
+let third: string;
 let people: People;
 
 const calm = { LATCHKEY_BOT_CHALLENGE: 'off', LATCHKEY_TRUSTED_PROXIES: '127.0.0.1' };
 
 beforeAll(async () => {
   first = await startServer({ env: calm });
-  const second = await startServer({
+  const other = await startServer({
     like: first,
     env: { ...calm, LATCHKEY_ISSUER: first.issuer },
   });
-  nodes = [first, second];
+  nodes = [first, other];
   people = await openPeople(first);
+  second = await addDesk(people, 'second-desk');
+  third = await addDesk(people, 'third-desk');
 }, 90_000);
 afterAll(async () => {
   await people?.close();
@@ -70,20 +84,55 @@ test('of fifty polls at once one is in time, whichever node they reach', async (
   expect(said.filter((error) => error === 'slow_down').length).toBe(49);
 }, 60_000);
 
-test('of twenty requests at once to one shopper three wait, at however many nodes', async () => {
-  const owner = await someone();
+/** Twenty requests to one person at once, of these desks in turn, over both nodes. */
+const burst = async (email: string, desks: readonly string[]) => {
   const replies = await atOnce(20, (index) =>
     postToNode(
-      nodes[index % nodes.length] as TestServer,
+      nodes[(index >> 1) % nodes.length] as TestServer,
       ENDPOINT,
-      { scope: 'openid', login_hint: owner.person.email },
-      { authorization: authorization() },
+      { scope: 'openid', login_hint: email },
+      { authorization: desks[index % desks.length] ?? '' },
     ),
   );
-  expect(replies.filter(({ status }) => status === 200).length).toBe(3);
-  expect(replies.filter(({ status }) => status === 429).length).toBe(17);
-  expect(waitingPages(await owner.open('/account/approvals')).length).toBe(3);
+  const taken = replies.map(({ status }) => status);
+  expect(taken.filter((status) => status !== 200 && status !== 429)).toEqual([]);
+  return desks.map((_, desk) =>
+    taken.reduce(
+      (sum, status, at) => sum + Number(at % desks.length === desk && status === 200),
+      0,
+    ),
+  );
+};
+
+test('of twenty requests at once to one shopper three wait, two of one desk', async () => {
+  const owner = await someone();
+  expect(await burst(owner.person.email, [authorization()])).toEqual([2]);
+  expect(waitingPages(await owner.open('/account/approvals')).length).toBe(2);
   expect((await ask(first, owner.person.email)).status).toBe(429);
+
+  const other = await someone();
+  const both = await burst(other.person.email, [authorization(), second]);
+  expect([...both].sort()).toEqual([1, 2]);
+  expect(waitingPages(await other.open('/account/approvals')).length).toBe(3);
+  // A name that nobody has is asked as often.
+  expect(await burst('no.one@alder-oak.example', [authorization()])).toEqual([2]);
+}, 60_000);
+
+test('of twenty requests at once as many count as the hour has left, and no refused one', async () => {
+  const owner = await someone();
+  const { email } = owner.person;
+  const send = async (desk: string) => {
+    const fields = { scope: 'openid', login_hint: email };
+    const { status } = await postToNode(first, ENDPOINT, fields, { authorization: desk });
+    if (status === 200) await answerOldest(owner, 'refuse');
+    return status;
+  };
+  for (let turn = 0; turn < 4; turn += 1) expect(await send(second)).toBe(200);
+  expect(await burst(email, [second])).toEqual([1]);
+  await answerOldest(owner, 'refuse');
+  // Its own five are spent; nineteen refused ones have taken nothing of the other's.
+  for (let turn = 0; turn < 4; turn += 1) expect(await send(authorization())).toBe(200);
+  expect((await burst(email, [authorization(), third])).reduce((sum, one) => sum + one)).toBe(1);
 }, 60_000);
 
 test('of a yes and a no at the same moment one counts, and it alone is on record', async () => {

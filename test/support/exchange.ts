@@ -13,6 +13,7 @@ import {
   post,
   postToNode,
   redemption,
+  wire,
 } from './protocol.js';
 import type { TestServer } from './server.js';
 import { demoClient, openBrowser } from './shopper.js';
@@ -172,6 +173,24 @@ export async function endedOn(
     if (ms > 1_000) throw new Error(`still alive after ${Math.round(ms)} ms`);
     await sleep(20);
   }
+}
+
+/** What a gateway in front of an API is told of a token at a node: 200, or why not. */
+export async function askedOf(
+  node: Pick<TestServer, 'port'>,
+  gateway: Secretive,
+  token: string,
+): Promise<number> {
+  const { status } = await wire(node.port, {
+    method: 'GET',
+    path: '/oauth2/verify',
+    headers: {
+      host: 'latchkey.internal',
+      'x-gateway-authorization': basic(gateway),
+      authorization: `Bearer ${token}`,
+    },
+  });
+  return status;
 }
 
 export const sha256 = (text: string) => createHash('sha256').update(text).digest('base64url');

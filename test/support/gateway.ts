@@ -48,12 +48,15 @@ export async function shopperTokens(
   options: {
     scope?: string;
     resource?: string;
+    /** The APIs that the person allows it; the one of the token, unless said. */
+    allowed?: readonly string[];
     user?: { email: string; password: string } | undefined;
     keys?: Keys;
   } = {},
 ): Promise<ShopperTokens> {
   const { scope = 'openid orders:read', resource = ORDERS, user, keys } = options;
-  const { code, browser } = await freshCode(server, { scope, resource }, user ? { user } : {});
+  const asked = { scope, resource: options.allowed ?? resource };
+  const { code, browser } = await freshCode(server, asked, user ? { user } : {});
   const htu = `${server.issuer}/oauth2/token`;
   const { json } = await post(
     server,

@@ -1,9 +1,10 @@
 /** What a client may not be registered with, and why; each fault is a sentence for its operator. */
 import { isStorable } from '../../kernel/storable.js';
 import type { ClientDraft } from './draft.js';
-import { jwksFault, metadataFaults } from './metadata.js';
+import { isPlainUrl, metadataFaults } from './metadata.js';
 import { profileFaults } from './profile-rules.js';
 import { profiles } from './profiles.js';
+import { jwksFault } from './public-keys.js';
 import { redirectUriFault } from './redirect-uri.js';
 
 const DAY = 24 * 3600;
@@ -45,7 +46,8 @@ export function draftFaults(draft: ClientDraft, production: boolean): string[] {
     if (!isOrigin(origin)) faults.push(`${origin} is not a web origin (scheme://host[:port])`);
   }
   for (const uri of [draft.clientUri, draft.policyUri, draft.tosUri]) {
-    if (uri !== undefined && !isHttps(uri)) faults.push(`${uri} must be an https address`);
+    if (uri !== undefined && !isPlainUrl(uri, false))
+      faults.push(`${uri} must be an https address`);
   }
   if (draft.grantTypes.includes('client_credentials') && draft.authMethod === 'none') {
     faults.push('The client_credentials grant needs a client that can authenticate');
@@ -81,9 +83,6 @@ export function draftFaults(draft: ClientDraft, production: boolean): string[] {
       );
     }
   }
-  if (metadata.tls_client_certificate_bound_access_tokens && draft.dpopBoundAccessTokens) {
-    faults.push('Tokens are bound to a certificate or to a DPoP key, not to both');
-  }
   if (draft.profile !== undefined && !profiles.includes(draft.profile)) {
     faults.push(`The profile must be one of ${profiles.join(', ')}`);
   }
@@ -110,14 +109,6 @@ function refreshFaults(
 function isOrigin(value: string): boolean {
   try {
     return new URL(value).origin === value;
-  } catch {
-    return false;
-  }
-}
-
-function isHttps(value: string): boolean {
-  try {
-    return new URL(value).protocol === 'https:';
   } catch {
     return false;
   }

@@ -44,6 +44,7 @@ export {
   tokenBinding,
 } from './profile-rules.js';
 export { type Profile, profiles } from './profiles.js';
+export { jwksFault } from './public-keys.js';
 export type { ClientRow as Client, ClientSecretRow as ClientSecret } from './store.js';
 export type ClientWithSecrets = ClientRow &
   Epoch & { readonly secrets: readonly ClientSecretRow[] };

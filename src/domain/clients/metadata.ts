@@ -123,27 +123,10 @@ export function metadataFaults(given: object): string[] {
   });
 }
 
-/** Whether `jwks` is a set of public keys (RFC 7517); a private one was handed over by mistake. */
-export function jwksFault(jwks: unknown): string | undefined {
-  const keys = (jwks as { keys?: unknown } | null)?.keys;
-  const isKey = (key: unknown) => typeof key === 'object' && key !== null && 'kty' in key;
-  if (!Array.isArray(keys) || keys.length === 0 || !keys.every(isKey)) {
-    return 'jwks must be a set of public keys: {"keys": [...]}';
-  }
-  const secret = keys.some((key: object) => ['d', 'k', 'p', 'q'].some((part) => part in key));
-  if (secret) return 'jwks must hold public keys only; take these out of use';
-  return keys.some(isShortRsaKey) ? 'An RSA key in jwks is shorter than 2048 bits' : undefined;
-}
-
-/** What no signature is checked with (RFC 7518 section 3.3, FAPI 2.0 section 5.4.1). */
-function isShortRsaKey({ kty, n }: { kty?: unknown; n?: unknown }): boolean {
-  return kty === 'RSA' && Buffer.from(String(n), 'base64url').length < 256;
-}
-
 const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 /** An address without user information, fragment, blank or wildcard. */
-function isPlainUrl(value: unknown, loopback: boolean): boolean {
+export function isPlainUrl(value: unknown, loopback: boolean): boolean {
   if (typeof value !== 'string' || value.length > 2000 || !URL.canParse(value)) return false;
   if (/[\s\\*#]/.test(value)) return false;
   const url = new URL(value);

@@ -68,6 +68,12 @@ export function createGrants({ db, keyring }: { db: Db; keyring: Keyring }) {
       return (await delegated.allCount(found.restsOn)) ? found : undefined;
     },
 
+    /**
+     * Whether each of these tokens still counts, with the grant and the session it hangs on: for
+     * what was made from them and is stored nowhere itself. They are named as `restsOn` does.
+     */
+    allCount: (restsOn: Artifact['restsOn']): Promise<boolean> => delegated.allCount(restsOn),
+
     async findSessionByUid(uid: string): Promise<Artifact | undefined> {
       return present(await store.findByUid(uid));
     },

@@ -59,6 +59,7 @@ export type LimitedUse =
   | 'client-change'
   | 'letter-caused'
   | 'approval-request'
+  | 'approval-pair'
   | 'approval-client';
 
 export type Risk = ReturnType<typeof createRisk>;

@@ -4,6 +4,8 @@
  *
  * The attack is to ask until somebody says yes ("MFA bombing", MITRE ATT&CK T1621): so few
  * requests can wait at once, few can be made in an hour, and the owner can have a client stopped.
+ * The other attack is to ask so that nobody else can: one client is allowed fewer than the person
+ * is asked in all, and what never reached them takes nothing from what others may ask.
  *
  * A name that nobody has gets the same answer, and the same rows are written for it (ASVS 6.3.8):
  * its request waits and expires. Limits are those of the name, so they tell nothing either.
@@ -11,14 +13,14 @@
 import type { Origin } from '../../domain/audit/index.js';
 import type { ArtifactKey, Payload, PingContent } from '../../domain/grants/index.js';
 import type { Clock } from '../../kernel/clock.js';
-import type { FlowParts } from '../domain.js';
+import type { Domain, FlowParts } from '../domain.js';
 
-/** Of one person, at a time. */
-export const OPEN_APPROVALS = 3;
-/** Of one person, in an hour. */
-export const APPROVALS_PER_HOUR = 10;
+/** Of one person, at a time: by whomever, and by one client. */
+const OPEN_APPROVALS = { all: 3, ofClient: 2 };
+/** Of one person, in an hour: by whomever, and by one client. */
+const APPROVALS_PER_HOUR = { all: 10, ofClient: 5 };
 /** Of one client, in an hour: a stolen secret writes to so many people and no more. */
-export const APPROVALS_OF_CLIENT_PER_HOUR = 600;
+const APPROVALS_OF_CLIENT_PER_HOUR = 600;
 const HOUR = 3600;
 /** Seconds: after these, whatever waits now is over. */
 const LONGEST_REQUEST = 600;
@@ -48,18 +50,11 @@ export function createAskForApproval({
   transact,
   clock,
 }: FlowParts & { readonly clock: Clock }): AskForApproval {
-  /** Counted before anything is looked up, and each in a statement of its own: nobody waits. */
-  async function count({ client, subjectId }: Asked): Promise<string | undefined> {
-    const ofClient = await domain.risk.countUse('approval-client', client.id, HOUR);
-    const ofPerson = await domain.risk.countUse('approval-request', subjectId, HOUR);
-    if (ofClient > APPROVALS_OF_CLIENT_PER_HOUR) return 'limit_of_client';
-    return ofPerson > APPROVALS_PER_HOUR ? 'limit' : undefined;
-  }
-
   return async (asked) => {
     const { key, payload, ttlSeconds, subjectId, known, client, origin } = asked;
-    const limit = await count(asked);
-    return transact(async ({ grants, audit, mail }): Promise<ApprovalAsked> => {
+    // Every try counts, in a statement of its own before anything is looked up: nobody waits.
+    const tries = await domain.risk.countUse('approval-client', client.id, HOUR);
+    return transact(async ({ grants, audit, mail, risk }): Promise<ApprovalAsked> => {
       const record = (reason: string | undefined) =>
         audit.record({
           event: 'ciba_requested',
@@ -74,15 +69,29 @@ export function createAskForApproval({
         await record('stopped');
         return { kind: 'stopped' };
       }
+      if (tries > APPROVALS_OF_CLIENT_PER_HOUR) {
+        await record('limit_of_client');
+        return { kind: 'limited', retryAfterSeconds: HOUR };
+      }
+      const isFull = async () => {
+        const { all, ofClient } = await grants.countOpenApprovals(subjectId, client.id);
+        return all >= OPEN_APPROVALS.all || ofClient >= OPEN_APPROVALS.ofClient;
+      };
+      let full = await isFull();
+      if (!full) {
+        // Whoever asks the same person at this moment waits here, so that the counts are true. The
+        // look before only spares a flood the wait.
+        await grants.holdApprovals(subjectId);
+        full = await isFull();
+      }
+      if (full) {
+        await record('too_many_open');
+        return { kind: 'limited', retryAfterSeconds: LONGEST_REQUEST };
+      }
+      const limit = await spend(risk, asked);
       if (limit) {
         await record(limit);
         return { kind: 'limited', retryAfterSeconds: HOUR };
-      }
-      // Whoever asks the same person at this moment waits here, so that the count is true.
-      await grants.holdApprovals(subjectId);
-      if ((await grants.countOpenApprovals(subjectId)) >= OPEN_APPROVALS) {
-        await record('too_many_open');
-        return { kind: 'limited', retryAfterSeconds: LONGEST_REQUEST };
       }
       await record(known ? undefined : 'nobody');
 
@@ -104,6 +113,28 @@ export function createAskForApproval({
       return { kind: 'asked' };
     });
   };
+}
+
+/**
+ * Takes one of the requests that this client may make to this person, and one of those that the
+ * person gets in all; neither where there is none left, and says of which. Last of all, so that
+ * only what reaches the person counts.
+ */
+async function spend(
+  risk: Domain['risk'],
+  { client, subjectId }: Asked,
+): Promise<'limit_of_pair' | 'limit' | undefined> {
+  const pair = `${client.id} ${subjectId}`;
+  const ofClient = await risk.countUse('approval-pair', pair, HOUR);
+  if (ofClient > APPROVALS_PER_HOUR.ofClient) {
+    await risk.returnUse('approval-pair', pair);
+    return 'limit_of_pair';
+  }
+  const all = await risk.countUse('approval-request', subjectId, HOUR);
+  if (all <= APPROVALS_PER_HOUR.all) return undefined;
+  await risk.returnUse('approval-pair', pair);
+  await risk.returnUse('approval-request', subjectId);
+  return 'limit';
 }
 
 /** How a client of the mode ping is told of the answer (CIBA 10.2); others ask by themselves. */

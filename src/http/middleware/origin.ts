@@ -107,7 +107,11 @@ export function pinOrigin(
     // name they know us by, or the API's; their answer has no address in it.
     const anyName = ctx.path.startsWith('/health/') || ctx.path === VERIFY_PATH;
     const askedHost = seenHost?.toLowerCase();
-    const isAlias = askedHost === certificateHost && CERTIFICATE_PATHS.has(ctx.path);
+    // Without an alias, a request without a host would be one to it.
+    const isAlias =
+      certificateHost !== undefined &&
+      askedHost === certificateHost &&
+      CERTIFICATE_PATHS.has(ctx.path);
     if (!anyName && askedHost !== host && !isAlias) {
       throw new AppError('misdirected_host', { detail: `This server answers as ${issuer}` });
     }

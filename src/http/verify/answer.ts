@@ -4,10 +4,11 @@
  * RFC 9470 section 3).
  */
 import type { Demand, LivingToken } from '../../flows/verify-access.js';
+import { clientSigningAlgs } from '../../kernel/signing-algs.js';
 import type { AppContext } from '../context.js';
 
-/** How a proof may be signed, for the challenge; what discovery says. */
-const PROOFS = 'algs="ES256 EdDSA PS256"';
+/** How a proof may be signed, for the challenge (RFC 9449 section 7.1); what discovery says. */
+const PROOFS = `algs="${clientSigningAlgs.join(' ')}"`;
 
 /**
  * Every one of them each time, empty where there is nothing to say: a gateway that copies them
@@ -24,6 +25,8 @@ export function describeToken(ctx: AppContext, token: LivingToken): void {
     'X-Auth-Auth-Time': token.authTime,
     'X-Auth-Expires': token.expiresAt,
     'X-Auth-Act': token.act === undefined ? undefined : asciiJson(token.act),
+    'X-Auth-Authorization-Details':
+      token.authorizationDetails.length === 0 ? undefined : asciiJson(token.authorizationDetails),
   };
   for (const [name, value] of Object.entries(told)) ctx.set(name, headerValue(value ?? ''));
 }

@@ -111,7 +111,13 @@ function oneOf<T extends string>(
 
 const printable = (text: string) => text.replace(/[^\x20-\x7e]/g, '?').slice(0, 50);
 
-/** The request as the gateway tells it; believed only once the gateway has proven itself. */
+/** Any token (RFC 9110 section 9.1): callers choose it, and `M-SEARCH` is no slip of a gateway's. */
+const METHOD = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/**
+ * The request as the gateway tells it; believed only once the gateway has proven itself, and
+ * complained of only where it is needed: part of it is the caller's.
+ */
 export function readDescription(ctx: AppContext, { style, certificate }: Question): Described {
   const told = setAside.get(ctx.req) ?? {};
   const header = (name: string) => {
@@ -130,8 +136,8 @@ function requestOf(header: (name: string) => string, style: Style): Described['r
     style === 'x-original'
       ? header('x-original-url')
       : `${header('x-forwarded-proto')}://${header('x-forwarded-host')}${header('x-forwarded-uri')}`;
-  if (!/^[A-Za-z]{1,20}$/.test(method) || !/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
-    throw wrong(`The headers ${style}-… do not tell a request`);
+  if (!METHOD.test(method) || !/^https?:\/\/[^/]/.test(url) || !URL.canParse(url)) {
+    return 'unreadable';
   }
   const { origin, pathname } = new URL(url);
   return { method, url: origin + pathname };

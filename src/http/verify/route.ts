@@ -71,6 +71,10 @@ export function verifyRoute({ verifyAccess, failures }: VerifyParts): AppMiddlew
       case 'unknown-gateway':
         await failures.record({ clientId: gateway.clientId, ip: ctx.state.ip });
         throw new AppError('gateway_refused', { detail: 'The gateway’s credentials are wrong' });
+      case 'unreadable-request':
+        throw new AppError('gateway_refused', {
+          detail: `The headers ${style}-… do not tell a request`,
+        });
       case 'foreign-audience':
         throw new AppError('gateway_refused', {
           detail: 'The gateway does not speak for this audience',

@@ -9,7 +9,7 @@ import type { Keyring } from '../../../kernel/keyring.js';
 import type { Bytes } from '../../../kernel/sealed-box.js';
 import type { Db } from '../../../platform/postgres.js';
 import type { ArtifactKey } from '../kinds.js';
-import { approvalsStore } from './store.js';
+import { approvalsStore, type OpenApprovals } from './store.js';
 
 export { PING_TRIES, SEND_PING } from './store.js';
 
@@ -54,8 +54,9 @@ export function createApprovals({ db, keyring }: { db: Db; keyring: Keyring }) {
     /** Others who would ask the same person wait until this transaction ends. */
     holdApprovals: (subjectId: string): Promise<void> => store.hold(subjectId),
 
-    /** How many requests wait for the same person's answer, whoever made them. */
-    countOpenApprovals: (subjectId: string): Promise<number> => store.countOpen(subjectId),
+    /** How many requests wait for the same person's answer: in all, and of this client. */
+    countOpenApprovals: (subjectId: string, clientId: string): Promise<OpenApprovals> =>
+      store.countOpen(subjectId, clientId),
 
     /** It was answered and does not wait any more; its client is told, if it wants to be. */
     closeApproval: (key: ArtifactKey): Promise<void> => store.close(hashOf(key)),

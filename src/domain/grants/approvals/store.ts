@@ -26,6 +26,9 @@ export type NewApproval = {
   readonly sealedPing: Bytes | null;
 };
 
+/** Requests that wait for one person. */
+export type OpenApprovals = { readonly all: number; readonly ofClient: number };
+
 export function approvalsStore(db: Db) {
   return {
     async insert(request: NewApproval): Promise<void> {
@@ -40,11 +43,13 @@ export function approvalsStore(db: Db) {
         SELECT pg_advisory_xact_lock(hashtextextended(${`approval ${subjectId}`}, 0))`;
     },
 
-    async countOpen(subjectId: string): Promise<number> {
-      const [row] = await db.$queryRaw<{ open: number }[]>`
-        SELECT count(*)::int AS open FROM approval_requests
+    async countOpen(subjectId: string, clientId: string): Promise<OpenApprovals> {
+      const [row] = await db.$queryRaw<OpenApprovals[]>`
+        SELECT count(*)::int AS all,
+               count(*) FILTER (WHERE client_id = ${clientId})::int AS "ofClient"
+          FROM approval_requests
          WHERE subject_id = ${subjectId}::uuid AND answered_at IS NULL AND expires_at > now()`;
-      return row?.open ?? 0;
+      return row ?? { all: 0, ofClient: 0 };
     },
 
     /** Notes that it was answered, and queues the word to a client that waits for one. */

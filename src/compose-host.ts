@@ -29,10 +29,11 @@ export async function composeHost(
     changes,
     clock,
   });
-  const outgoing = createOutboundFetch({
-    allow: config.outboundAllow,
-    onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
-  });
+  const outgoingTo = (allow: readonly string[]) =>
+    createOutboundFetch({
+      allow,
+      onFault: ({ reason, message }) => log.warn({ reason }, `a call went unanswered: ${message}`),
+    });
   const pairwiseSubject = createPairwiseSubject(await flows.ensurePairwiseSecret());
   const registrationEndpoint =
     config.registration === 'token' ? config.issuer + REGISTRATION_PATH : undefined;
@@ -54,7 +55,9 @@ export async function composeHost(
     pairwiseSubject,
     directory,
     mutualTls,
-    outgoing,
+    outgoing: outgoingTo(config.outboundAllow),
+    // The operator's own machine, where there is nothing to protect from its developer.
+    outgoingForStrangers: outgoingTo(config.production ? [] : ['localhost']),
     keyring: core.keyring,
     registrationEndpoint,
     pages,

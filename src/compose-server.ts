@@ -70,6 +70,7 @@ export async function composeServer(
   const registering = {
     ...owned,
     checkByHost: createClientCheck(host, mutualTls),
+    production: config.production,
     uriOf: (clientId: string) => `${registrationEndpoint}/${clientId}`,
   };
   const { minLength } = config.passwords;

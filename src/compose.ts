@@ -206,7 +206,10 @@ export function composeCore(
     mapClaim: createMapClaim(given),
     unmapClaim: createUnmapClaim(given),
     configureClient: createConfigureClient(given),
-    issueRegistrationToken: createIssueRegistrationToken(given),
+    issueRegistrationToken: createIssueRegistrationToken({
+      ...given,
+      production: config.production,
+    }),
     revokeRegistrationToken: createRevokeRegistrationToken(given),
     removeClient: createRemoveClient(given),
     brandClient,

@@ -22,7 +22,10 @@ const create: Command = {
     { flag: '--name <name>', meaning: 'Who it is for; only operators see it' },
     { flag: '--expires <duration>', meaning: 'Such as 12h or 90d; 30 days by default' },
     { flag: '--max <n>', meaning: 'Clients it may register in all; no limit by default' },
-    { flag: '--profile <profile>', meaning: 'The rules its clients live by' },
+    {
+      flag: '--profile <profile>',
+      meaning: 'The rules its clients live by; not legacy in production',
+    },
     { flag: '--grant-type <type>', meaning: 'Repeatable; code and refresh tokens by default' },
     { flag: '--scope <scopes>', meaning: 'OpenID scopes its clients may ask for' },
     {

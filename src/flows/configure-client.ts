@@ -17,10 +17,12 @@ export type ConfigureClient = (input: {
 
 export function createConfigureClient({ transact }: FlowParts): ConfigureClient {
   return ({ clientId, changes, actor, origin }) =>
-    transact(async ({ clients, audit }) => {
+    transact(async ({ clients, clientRegistrations, audit }) => {
       const faults = await clients.configure(clientId, changes);
       if (!faults) return { kind: 'not-found' };
       if (faults.length > 0) return { kind: 'invalid', faults };
+      // A client that registered itself could otherwise change it back.
+      await clientRegistrations.noteDecisions(clientId, { fields: namesOf(changes) });
       await audit.record({
         event: 'client_configured',
         result: 'success',
@@ -32,4 +34,14 @@ export function createConfigureClient({ transact }: FlowParts): ConfigureClient 
       });
       return { kind: 'changed' };
     });
+}
+
+/** What is changed, by its registered name; refresh limits and the profile are never the client's. */
+function namesOf(changes: ProtocolChanges): string[] {
+  const { metadata = {}, requirePushedRequests, dpopBoundAccessTokens } = changes;
+  return [
+    ...Object.keys(metadata),
+    ...(requirePushedRequests === undefined ? [] : ['require_pushed_authorization_requests']),
+    ...(dpopBoundAccessTokens === undefined ? [] : ['dpop_bound_access_tokens']),
+  ];
 }

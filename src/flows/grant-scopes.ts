@@ -25,9 +25,10 @@ export type GrantScopes = (input: {
 
 export function createGrantScopes({ transact }: Pick<FlowParts, 'transact'>): GrantScopes {
   return ({ clientId, indicator, scopes, actor }) =>
-    transact(async ({ clients, access, audit }) => {
+    transact(async ({ clients, clientRegistrations, access, audit }) => {
       if (clientId === ACCOUNT_CLIENT) return { kind: 'built-in' };
-      if (!(await clients.find(clientId))) return { kind: 'unknown-client' };
+      // Held: a client that registered itself may be rewriting its own grants at this moment.
+      if (!(await clients.hold(clientId))) return { kind: 'unknown-client' };
       const server = await access.findResourceServer(indicator);
       if (!server) return { kind: 'unknown-resource-server' };
       const known = server.scopes.map(({ name }) => name);
@@ -35,6 +36,7 @@ export function createGrantScopes({ transact }: Pick<FlowParts, 'transact'>): Gr
         return { kind: 'unknown-scope', scopes: known };
       }
       await access.grantScopes(clientId, server.id, [...new Set(scopes)]);
+      await clientRegistrations.noteDecisions(clientId, { apis: [indicator] });
       await audit.record({
         event: 'client_scopes_granted',
         result: 'success',

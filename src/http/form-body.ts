@@ -13,7 +13,7 @@ export function readForm() {
 }
 
 /** A body that is not in the encoding that its header says is the sender's mistake, not ours. */
-function refuseUnreadable(error: Error): never {
+export function refuseUnreadable(error: Error): never {
   // Those about its length and its type know their own status.
   if ('status' in error) throw error;
   throw new AppError('invalid_request', { detail: 'The body cannot be read', cause: error });

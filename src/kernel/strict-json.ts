@@ -1,7 +1,9 @@
 /**
  * JSON from strangers, read in one way only: no name twice in one object (which of the two counts
- * differs from parser to parser, RFC 8259 section 4), and no deeper than anything sensible is.
+ * differs from parser to parser, RFC 8259 section 4), no deeper than anything sensible is, and no
+ * character that cannot be stored.
  */
+import { isStorable } from './storable.js';
 
 export type StrictJson =
   | { readonly kind: 'read'; readonly value: unknown }
@@ -17,8 +19,13 @@ export function parseStrictJson(text: string, maxDepth = 20): StrictJson {
   } catch {
     return { kind: 'broken', fault: 'the body is not valid JSON' };
   }
-  const fault = structureFault(text, maxDepth);
+  const fault = structureFault(text, maxDepth) ?? characterFault(value);
   return fault ? { kind: 'broken', fault } : { kind: 'read', value };
+}
+
+/** Looked at when the depth is known: it goes down by calling itself. */
+function characterFault(value: unknown): string | undefined {
+  return isStorable(value) ? undefined : 'the body holds a character that cannot be stored';
 }
 
 /** Walks a text that is known to be JSON: every string before a colon names a member. */

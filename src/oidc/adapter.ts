@@ -10,11 +10,12 @@ import type { Artifact, ArtifactKey, ArtifactKind, Grants } from '../domain/gran
 import { describeUserAgent } from '../domain/risk/index.js';
 import { digest } from '../kernel/ids.js';
 import type { Bytes } from '../kernel/sealed-box.js';
+import { isStorable } from '../kernel/storable.js';
 import { catchAnswer } from './approvals.js';
 import type { StoreRequest } from './backchannel.js';
 import { delegationOf } from './delegation.js';
 import { type AnswerDevice, DeviceCodeTaken } from './device-codes.js';
-import { guarded } from './errors.js';
+import { guarded, UNSTORABLE } from './errors.js';
 import { isRefreshing, noteLoser } from './refresh-grace.js';
 
 // For the kinds that the host may store without an end.
@@ -162,6 +163,8 @@ function adapterFor(kind: ArtifactKind, grants: Grants, stores: Stores): Adapter
     async upsert(id, given, expiresIn) {
       forget();
       const payload = asStored(kind, given);
+      // Whatever it is of a request that is carried along: the fault is the sender's.
+      if (!isStorable(payload)) throw new errors.InvalidRequest(UNSTORABLE);
       const ctx = Provider.ctx;
       const from = kind === 'Session' && ctx ? renewals.get(ctx) : undefined;
       if (ctx && from !== undefined) {

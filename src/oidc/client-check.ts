@@ -7,6 +7,7 @@ import type { Client } from '../domain/clients/index.js';
 import { hostMetadata } from './clients.js';
 import type { Host } from './host.js';
 import { type MutualTlsParts, refuseWithoutCertificates } from './mutual-tls.js';
+import { checkRegistration } from './sector-check.js';
 
 type HostClientClass = {
   new (metadata: object): { metadata(): Record<string, unknown> };
@@ -18,6 +19,10 @@ export type ClientCheck = (
   client: Client,
 ) => Promise<{ readonly fault: string } | { readonly understood: ReadonlySet<string> }>;
 
+// One sentence for all of it: which of these it was would tell who asks what answers where.
+const SECTOR_FAULT =
+  'sector_identifier_uri must be a public https address that answers with a JSON list of all redirect_uris (and of the jwks_uri, with grants that have no redirect)';
+
 /** The check may fetch the client's `sector_identifier_uri` (OpenID Connect Core 8.1). */
 export function createClientCheck(
   host: Pick<Host, 'current'>,
@@ -28,13 +33,14 @@ export function createClientCheck(
     const metadata = hostMetadata(client);
     const unserved = client.grantTypes.find((grant) => !metadata.grant_types?.includes(grant));
     if (unserved) return { fault: `grant_types must not hold ${unserved}: it is not served here` };
-    try {
+    const { called, error } = await checkRegistration(async () => {
       refuseWithoutCertificates(client, mutualTls);
       await HostClient.validate(metadata);
+    });
+    if (error === undefined) {
       return { understood: new Set(Object.keys(new HostClient(metadata).metadata())) };
-    } catch (error) {
-      if (!(error instanceof errors.InvalidClientMetadata)) throw error;
-      return { fault: error.error_description ?? error.message };
     }
+    if (!(error instanceof errors.InvalidClientMetadata)) throw error;
+    return { fault: called ? SECTOR_FAULT : (error.error_description ?? error.message) };
   };
 }

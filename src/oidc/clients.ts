@@ -90,6 +90,9 @@ export function clientAdapter(
   };
 }
 
+/** Visible ASCII (RFC 6749 appendix A.1 without the blank). */
+const CLIENT_ID = /^[\x21-\x7e]{1,200}$/;
+
 type HostFacts = ClientFacts & { readonly disclosure: Disclosure };
 const factsByInstance = new WeakMap<object, HostFacts>();
 
@@ -112,7 +115,8 @@ export function teachClients(
   const build = Client.find.bind(Client);
 
   Client.find = async (id: string) => {
-    if (typeof id !== 'string' || id === '' || id.length > 200) return undefined;
+    // Nobody else's id is looked up: not all that a request can hold can be asked a database.
+    if (typeof id !== 'string' || !CLIENT_ID.test(id)) return undefined;
     const facts = await guarded(() => directory.findClient(id));
     if (!facts) return undefined;
     const known = instances.get(facts);

@@ -33,7 +33,7 @@ import {
   type MutualTlsParts,
   mutualTlsFeature,
 } from './mutual-tls.js';
-import { hostFetch, type Outgoing } from './outgoing.js';
+import { hostFetch, type OutgoingParts } from './outgoing.js';
 import type { HostPages } from './pages.js';
 import { type PairwiseSubject, sectorOf } from './pairwise.js';
 import { paymentRequests } from './payments.js';
@@ -46,6 +46,7 @@ import {
 import { pkceRequired, refuseUnboundToken, requireNonce, rotateRefreshToken } from './profiles.js';
 import { defaultResource, resourceServerInfo } from './resources.js';
 import { createRevokePolicy, type EndReused } from './reuse.js';
+import { maySectorBeCalled } from './sector-check.js';
 import { referToGrant } from './signed-tokens.js';
 import { REACHABLE } from './step-up.js';
 
@@ -64,7 +65,7 @@ export const routes = {
   code_verification: '/device',
 } as const;
 
-export type ConfigurationParts = {
+export type ConfigurationParts = OutgoingParts & {
   readonly issuer: string;
   readonly cookieKeys: Secret<readonly string[]>;
   readonly signingKeys: readonly PrivateJwk[];
@@ -85,7 +86,6 @@ export type ConfigurationParts = {
   readonly storeRequest: StoreRequest;
   /** Undefined where no client certificates are accepted. */
   readonly mutualTls: MutualTlsParts | undefined;
-  readonly outgoing: Outgoing;
   readonly clock: Clock;
 };
 
@@ -193,7 +193,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
       createFindAccount(parts.identity, parts.access, parts.mappings),
       parts.identity,
     ),
-    fetch: hostFetch(parts.outgoing),
+    fetch: hostFetch(parts),
     formats: {
       bitsOfOpaqueRandomness: 256,
       customizers: { jwt: referToGrant(parts.keyring) },
@@ -213,6 +213,7 @@ export function createConfiguration(parts: ConfigurationParts): Configuration {
     rotateRefreshToken,
     routes,
     scopes: scopesOfHost(parts.mappings),
+    sectorIdentifierUriValidate: maySectorBeCalled,
     subjectTypes: ['public', 'pairwise'],
     ttl: lifetimes as NonNullable<Configuration['ttl']>,
   };

@@ -5,6 +5,8 @@
 import Provider, { errors } from 'oidc-provider';
 import { AppError } from '../kernel/errors.js';
 
+export const UNSTORABLE = 'a parameter holds a character that cannot be stored';
+
 /** An OAuth error (RFC 6749 section 5.2) for anything that went wrong below the host. */
 export function toProtocolError(error: unknown): unknown {
   if (!(error instanceof AppError) || error.row.status !== 503) return error;

@@ -5,10 +5,11 @@
 import { decodeJwt } from 'jose';
 import { errors, interactionPolicy, type KoaContextWithOIDC } from 'oidc-provider';
 import type { PaymentDetail } from '../kernel/payment.js';
+import { isStorable } from '../kernel/storable.js';
 import { leaveOutForeignClaims, personalClaims } from './claims-parameter.js';
 import { factsOf, type HostClient } from './clients.js';
 import type { Directory } from './directory.js';
-import { guarded } from './errors.js';
+import { guarded, UNSTORABLE } from './errors.js';
 import { paymentApproval } from './payments.js';
 import { refuseForeignScopes } from './resources.js';
 import { refuseFragments } from './response-modes.js';
@@ -136,10 +137,10 @@ export async function loadExistingGrant(ctx: KoaContextWithOIDC) {
 }
 
 /**
- * Runs at the end of the checks of every authorization request, pushed or not: refuses fragments
- * and scopes beyond the allow-list, leaves out claims beyond it, and gives the shop's own clients
- * the `offline_access` they asked for (OpenID Connect Core 11 leaves the condition to the server's
- * policy).
+ * Runs at the end of the checks of every authorization request, pushed or not: refuses fragments,
+ * what cannot be stored and scopes beyond the allow-list, leaves out claims beyond it, and gives
+ * the shop's own clients the `offline_access` they asked for (OpenID Connect Core 11 leaves the
+ * condition to the server's policy).
  */
 export function finishRequestChecks(
   ctx: KoaContextWithOIDC,
@@ -147,6 +148,7 @@ export function finishRequestChecks(
   client: HostClient,
 ): void {
   refuseFragments(ctx);
+  refuseUnstorable(ctx);
   refuseForeignScopes(ctx, client);
   const { params } = ctx.oidc;
   if (!params) return;
@@ -166,6 +168,14 @@ export function finishRequestChecks(
   );
   scopes.add('offline_access');
   params.scope = [...scopes].join(' ');
+}
+
+/** Codes and tokens carry parts of the request with them: refused now, or a fault when they are made. */
+function refuseUnstorable({ oidc: { params = {} } }: KoaContextWithOIDC): void {
+  // Known to be JSON by now; there the characters are written as escapes.
+  const claims: unknown = typeof params.claims === 'string' ? JSON.parse(params.claims) : undefined;
+  if (isStorable(params) && isStorable(claims)) return;
+  throw new errors.InvalidRequest(UNSTORABLE);
 }
 
 /**

@@ -438,10 +438,12 @@ describe('a registration', () => {
     sectorAnswer = ['https://partner.example/another'];
     const own = await initialToken(server);
     const pairwise = { ...GOOD, subject_type: 'pairwise' };
+    const failed = 'sector_identifier_uri must be a public https address that answers with';
     for (const [uri, said] of [
-      [`${partnerUrl}/sector.json`, 'all registered redirect_uris must be included'],
-      ['https://10.0.0.1/sector.json', 'could not load sector_identifier_uri'],
+      [`${partnerUrl}/sector.json`, failed],
+      ['https://10.0.0.1/sector.json', failed],
       ['http://partner.example/sector.json', 'sector_identifier_uri must be an https address'],
+      ['http://localhost/sector.json', 'sector_identifier_uri must be an https address'],
     ]) {
       const metadata = { ...pairwise, sector_identifier_uri: uri };
       const answer = await registerAt(server, own.token, metadata);

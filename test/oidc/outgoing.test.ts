@@ -3,7 +3,13 @@ import { expect, test } from 'vitest';
 import { hostFetch } from '../../src/oidc/outgoing.js';
 
 const keys = { keys: [{ kty: 'EC', crv: 'P-256', x: 'x', y: 'y' }] };
-const answering = (response: () => Response) => hostFetch(async () => response());
+const answering = (response: () => Response) =>
+  hostFetch({
+    outgoing: async () => response(),
+    outgoingForStrangers: async () => {
+      throw new Error('nobody asks to be registered');
+    },
+  });
 
 test('keys come without what their server says of keeping them', async () => {
   const fetch = answering(

@@ -40,6 +40,16 @@ export type ClientRegistration = {
   readonly createdAt: Date;
   /** What the token it registered with allows. */
   readonly allowance: Allowance;
+  /** What an operator has decided since. */
+  readonly decided: Decisions;
+};
+
+/** What is an operator's from then on, whatever the client says of itself. */
+export type Decisions = {
+  /** Metadata by its registered name. */
+  readonly fields: readonly string[];
+  /** Resource servers, by their indicator, whose scopes an operator has granted or taken away. */
+  readonly apis: readonly string[];
 };
 
 export type ClientRegistrations = ReturnType<typeof createClientRegistrations>;
@@ -126,7 +136,8 @@ export function createClientRegistrations({ db }: { db: Db }) {
       if (!row || !same) return undefined;
       const { apiScopes, identityScopes, grantTypes, profile } = present(row.token);
       const allowance = { apiScopes, identityScopes, grantTypes, profile };
-      return { clientId, tokenId: row.tokenId, createdAt: row.createdAt, allowance };
+      const decided = { fields: row.operatorFields, apis: row.operatorApis };
+      return { clientId, tokenId: row.tokenId, createdAt: row.createdAt, allowance, decided };
     },
 
     /**
@@ -138,6 +149,14 @@ export function createClientRegistrations({ db }: { db: Db }) {
       const replaced = await store.replaceAccess(clientId, digest(access), digest(next));
       return replaced ? next : undefined;
     },
+
+    /**
+     * Notes what an operator has decided, so that the client's next change of itself does not undo
+     * it. Call it in the transaction of the decision. Nothing happens if the client did not
+     * register itself.
+     */
+    noteDecisions: (clientId: string, { fields = [], apis = [] }: Partial<Decisions>) =>
+      store.addDecisions(clientId, fields, apis),
 
     /** Which of these clients registered themselves. */
     listSelfRegistered: async (clientIds: readonly string[]): Promise<Set<string>> =>

@@ -135,6 +135,19 @@ export function registrationTokenStore(db: Db, perHour: number) {
       return changed > 0;
     },
 
+    /** Adds to what operators have decided; nothing where no client registered itself. */
+    async addDecisions(
+      clientId: string,
+      fields: readonly string[],
+      apis: readonly string[],
+    ): Promise<void> {
+      await db.$executeRaw`
+        UPDATE client_registrations
+           SET operator_fields = ARRAY(SELECT DISTINCT unnest(operator_fields || ${[...fields]}::text[])),
+               operator_apis = ARRAY(SELECT DISTINCT unnest(operator_apis || ${[...apis]}::text[]))
+         WHERE client_id = ${clientId}`;
+    },
+
     async listRegistered(clientIds: readonly string[]): Promise<string[]> {
       const rows = await db.clientRegistration.findMany({
         where: { clientId: { in: [...clientIds] } },

@@ -1,4 +1,5 @@
 /** What a client may not be registered with, and why; each fault is a sentence for its operator. */
+import { isStorable } from '../../kernel/storable.js';
 import type { ClientDraft } from './draft.js';
 import { isPlainUrl, metadataFaults } from './metadata.js';
 import { profileFaults } from './profile-rules.js';
@@ -25,6 +26,7 @@ export function draftFaults(draft: ClientDraft, production: boolean): string[] {
   if (!draft.name.trim() || draft.name.length > 100 || /\p{Cc}/u.test(draft.name)) {
     faults.push('The name must be 1 to 100 printable characters');
   }
+  if (!isStorable(draft)) faults.push('Some text in it holds a character that cannot be stored');
   const usesCode = draft.grantTypes.includes('authorization_code');
   if (usesCode && !draft.redirectUris?.length) faults.push('A redirect URI is required');
   if (!usesCode && draft.redirectUris?.length) {

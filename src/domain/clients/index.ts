@@ -64,6 +64,12 @@ export function createClients(parts: { db: Db; clock: Clock; production: boolean
 
   return {
     find: (id: string): Promise<ClientWithSecrets | undefined> => store.find(id),
+
+    /** Finds a client and holds its row until the transaction ends: changes of it come in turn. */
+    async hold(id: string): Promise<ClientWithSecrets | undefined> {
+      return (await store.lock(id)) ? store.find(id) : undefined;
+    },
+
     list: (page: { after?: string; limit: number }) => store.list(page),
 
     /** Active clients whose pages have this origin, exactly. */

@@ -85,7 +85,8 @@ const checks: Readonly<Record<keyof ClientMetadata, Check>> = {
   introspection_signed_response_alg: alg,
   userinfo_signed_response_alg: alg,
   subject_type: oneOf(['public', 'pairwise']),
-  sector_identifier_uri: callable,
+  // The host takes no other.
+  sector_identifier_uri: https,
   backchannel_logout_uri: callable,
   backchannel_logout_session_required: flag,
   backchannel_token_delivery_mode: oneOf(['poll', 'ping']),

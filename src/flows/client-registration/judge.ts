@@ -51,19 +51,31 @@ export async function judge(
   return faults.length > 0 ? refusal('invalid_client_metadata', faults.join('; ')) : undefined;
 }
 
-/** The draft as the host understands it, without what would be an empty promise. */
+/**
+ * Shows a draft to the host. `trim` takes out of a draft what the host did not understand, which
+ * would be an empty promise; what an operator has decided is not the client's to lose.
+ */
 export async function settleByHost(
   draft: ClientDraft,
   checkByHost: CheckByHost,
-): Promise<Refusal | { readonly kind: 'settled'; readonly draft: ClientDraft }> {
+): Promise<
+  | Refusal
+  | {
+      readonly kind: 'settled';
+      readonly trim: (draft: ClientDraft, decided?: readonly string[]) => ClientDraft;
+    }
+> {
   const seen = await checkByHost(clientOf(draft));
   if ('fault' in seen) return refusal('invalid_client_metadata', seen.fault);
-  const metadata = Object.fromEntries(
-    Object.entries(draft.metadata ?? {}).filter(
-      ([name]) => seen.understood.has(name) || PLAIN.has(name),
-    ),
-  );
-  return { kind: 'settled', draft: { ...draft, metadata } };
+  return {
+    kind: 'settled',
+    trim(given, decided = []) {
+      const kept = Object.entries(given.metadata ?? {}).filter(
+        ([name]) => seen.understood.has(name) || PLAIN.has(name) || decided.includes(name),
+      );
+      return { ...given, metadata: Object.fromEntries(kept) };
+    },
+  };
 }
 
 /** What the command line's own lists keep out for operators. */

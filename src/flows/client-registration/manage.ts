@@ -4,20 +4,14 @@
  */
 import type { Origin } from '../../domain/audit/index.js';
 import type { ClientRegistration } from '../../domain/client-registrations/index.js';
-import {
-  type Client,
-  type ClientDraft,
-  type ClientWithSecrets,
-  clientOf,
-  draftOf,
-  secretMatches,
-} from '../../domain/clients/index.js';
+import { type Client, clientOf } from '../../domain/clients/index.js';
 import type { Domain } from '../domain.js';
 import { needsSecret } from '../register-client.js';
 import { type ClientInformation, informationOf } from './information.js';
-import { judge, settleByHost } from './judge.js';
-import { type Refusal, readWish, refusal, type Wish } from './metadata.js';
+import { settleByHost } from './judge.js';
+import type { Refusal, Wish } from './metadata.js';
 import { type ClientRegistrationParts, grantWithin } from './register.js';
+import { planReplacement, type Standing } from './replacement.js';
 
 type Denied =
   | { readonly kind: 'unknown-token' }
@@ -42,23 +36,19 @@ export type ManageRegistration = {
 const AN_HOUR = 3600;
 const CHANGES_PER_HOUR = 20;
 
-/** RFC 7592 section 2.2: the server's own, so nobody may send them back changed, or at all. */
-const OURS = [
-  'registration_access_token',
-  'registration_client_uri',
-  'client_secret_expires_at',
-  'client_id_issued_at',
-];
-
 export function createManageRegistration(parts: ClientRegistrationParts): ManageRegistration {
   const { domain, transact, clock, checkByHost, uriOf } = parts;
 
-  async function open({ clientId, access }: Asked) {
-    const own = await domain.clientRegistrations.findRegistrationOf(clientId, access);
-    const client = own && (await domain.clients.find(clientId));
-    if (!own || !client) return { kind: 'unknown-token' } as const;
-    if (client.status !== 'active') return { kind: 'disabled' } as const;
-    return { kind: 'open', own, client } as const;
+  /** The client of this token; in a transaction it is held, so that nobody changes it meanwhile. */
+  async function open(
+    { clients, clientRegistrations }: Domain,
+    { clientId, access }: Asked,
+    how: 'find' | 'hold',
+  ): Promise<Denied | ({ readonly kind: 'open' } & Standing)> {
+    const client = await clients[how](clientId);
+    const own = await clientRegistrations.findRegistrationOf(clientId, access);
+    if (!own || !client) return { kind: 'unknown-token' };
+    return client.status === 'active' ? { kind: 'open', own, client } : { kind: 'disabled' };
   }
 
   async function tell(
@@ -74,45 +64,46 @@ export function createManageRegistration(parts: ClientRegistrationParts): Manage
 
   return {
     async read(input) {
-      const found = await open(input);
+      const found = await open(domain, input, 'find');
       return found.kind === 'open'
         ? tell(found.client, found.own, { access: input.access })
         : found;
     },
 
     async replace(input) {
-      const found = await open(input);
+      const found = await open(domain, input, 'find');
       if (found.kind !== 'open') return found;
-      const { own, client } = found;
-      const read = readWish(client.id, input.body, {
-        ...own.allowance,
-        // An operator may have put it under other rules since.
-        profile: client.profile,
-      });
-      if (read.kind === 'refused') return read;
-      const foreign = identityFault(input.body as object, client, clock.now());
-      if (foreign) return refusal('invalid_client_metadata', foreign);
-      const wish = { ...read.wish, draft: keepOperators(client, read.wish.draft) };
-      const refused = await judge(domain, wish);
-      if (refused) return refused;
+      const plan = await planReplacement(domain, found, input.body, clock.now());
+      if (plan.kind === 'refused') return plan;
       // Other servers are asked for it: counted first, as a registration is.
-      const count = await domain.risk.countUse('client-change', client.id, AN_HOUR);
+      const count = await domain.risk.countUse('client-change', input.clientId, AN_HOUR);
       if (count > CHANGES_PER_HOUR) return { kind: 'limited', retryAfterSeconds: AN_HOUR };
-      const settled = await settleByHost(wish.draft, checkByHost);
+      const settled = await settleByHost(plan.wish.draft, checkByHost);
       if (settled.kind === 'refused') return settled;
 
-      const next = { grants: wish.grants, draft: settled.draft };
-      const made = await transact((inside) => rewrite(inside, client, next, input));
-      if (!made) return { kind: 'unknown-token' };
-      return tell(clientOf(next.draft), own, made);
+      // Those servers took their time, and may be the client's own: what an operator did in it
+      // must not be written over. All that was seen before is looked at again, and now held.
+      const made = await transact(async (inside) => {
+        const now = await open(inside, input, 'hold');
+        if (now.kind !== 'open') return now;
+        const again = await planReplacement(inside, now, input.body, clock.now());
+        if (again.kind === 'refused') return again;
+        const draft = settled.trim(again.wish.draft, now.own.decided.fields);
+        return rewrite(inside, now, { ...again.wish, draft }, input);
+      });
+      if (made.kind !== 'rewritten') return made;
+      return tell(made.client, found.own, made);
     },
 
     async remove(input) {
-      const found = await open(input);
-      if (found.kind !== 'open') return found;
-      return transact(async ({ clients, audit }) => {
-        if (!(await clients.remove(input.clientId))) return { kind: 'unknown-token' };
-        await audit.record({
+      const seen = await open(domain, input, 'find');
+      if (seen.kind !== 'open') return seen;
+      return transact(async (inside) => {
+        // Looked at again while it is held: a token that a change has just spent removes nothing.
+        const found = await open(inside, input, 'hold');
+        if (found.kind !== 'open') return found;
+        await inside.clients.remove(input.clientId);
+        await inside.audit.record({
           event: 'client_deleted',
           result: 'success',
           actor: { kind: 'client', id: input.clientId },
@@ -126,38 +117,22 @@ export function createManageRegistration(parts: ClientRegistrationParts): Manage
   };
 }
 
-/** The body has to be about this client, and may not bring what only the server gives out. */
-function identityFault(body: object, client: ClientWithSecrets, now: Date): string | undefined {
-  const { client_id: id, client_secret: secret } = body as Record<string, unknown>;
-  const ours = OURS.find((name) => name in body);
-  if (ours) return `${ours} must not be sent`;
-  if (id !== client.id) return 'client_id must be that of the registration';
-  if (secret === undefined || secret === null) return undefined;
-  const same = typeof secret === 'string' && secretMatches(client.secrets, secret, now);
-  return same ? undefined : 'client_secret must be the present one or left out';
-}
+type Rewritten = {
+  readonly kind: 'rewritten';
+  readonly client: Client;
+  readonly access: string;
+  readonly secret: string | undefined;
+};
 
-/** What only operators set stays as it is. */
-function keepOperators(client: ClientWithSecrets, draft: ClientDraft): ClientDraft {
-  const before = draftOf(client);
-  return {
-    ...draft,
-    ...(before.refresh ? { refresh: before.refresh } : {}),
-    webOrigins: client.webOrigins,
-    selfRegistration: client.selfRegistration,
-    emailCode: client.emailCode,
-  };
-}
-
-/** Undefined when the token was replaced meanwhile. */
+/** Stores what a client is from now on, and spends the token it came with. */
 async function rewrite(
   { clients, access, clientRegistrations, audit }: Domain,
-  before: ClientWithSecrets,
+  { client: before }: Standing,
   { draft, grants }: Wish,
   input: Asked,
-): Promise<{ access: string; secret: string | undefined } | undefined> {
+): Promise<Rewritten | Denied> {
   const next = await clientRegistrations.replaceAccess(draft.id, input.access);
-  if (next === undefined) return undefined;
+  if (next === undefined) return { kind: 'unknown-token' };
   await clients.replace(draft);
   await grantWithin(access, draft.id, grants);
   const needsFirst = needsSecret(draft) && !before.authMethod.startsWith('client_secret');
@@ -170,5 +145,6 @@ async function rewrite(
     origin: input.origin,
     details: { name: draft.name, authMethod: draft.authMethod },
   });
-  return { access: next, secret: issued?.kind === 'issued' ? issued.secret : undefined };
+  const secret = issued?.kind === 'issued' ? issued.secret : undefined;
+  return { kind: 'rewritten', client: clientOf(draft), access: next, secret };
 }

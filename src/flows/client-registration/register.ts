@@ -7,11 +7,13 @@ import type { Domain, FlowParts } from '../domain.js';
 import { needsSecret } from '../register-client.js';
 import { type ClientInformation, informationOf } from './information.js';
 import { type CheckByHost, judge, settleByHost } from './judge.js';
-import { type Refusal, readWish, type Wish } from './metadata.js';
+import { type Refusal, readWish, refusal, type Wish } from './metadata.js';
+import { isProfileForAll } from './tokens.js';
 
 export type ClientRegistrationParts = FlowParts & {
   readonly clock: Clock;
   readonly checkByHost: CheckByHost;
+  readonly production: boolean;
   /** Where a client manages its registration. */
   readonly uriOf: (clientId: string) => string;
 };
@@ -30,18 +32,24 @@ export type RegisterItself = (input: {
 }) => Promise<RegisterItselfResult>;
 
 export function createRegisterItself(parts: ClientRegistrationParts): RegisterItself {
-  const { domain, transact, checkByHost, uriOf } = parts;
+  const { domain, transact, checkByHost, production, uriOf } = parts;
   const { clientRegistrations } = domain;
 
   return async ({ token, body, origin }) => {
     const permit = await clientRegistrations.findRegistrationToken(token);
     if (!permit) return { kind: 'unknown-token' };
+    // Made elsewhere, or by a command that did not know where it ran.
+    if (!isProfileForAll(permit.profile, production)) {
+      const said = `clients of the profile ${permit.profile} do not register themselves in production`;
+      return refusal('invalid_client_metadata', said);
+    }
     const clientId = newId();
     const read = readWish(clientId, body, permit);
     if (read.kind === 'refused') return read;
     const refused = await judge(domain, read.wish);
     if (refused) return refused;
 
+    const { sector_identifier_uri: called } = read.wish.draft.metadata ?? {};
     // Before other servers are asked: a token is no licence for calling them without end.
     const slot = await clientRegistrations.spendRegistration(permit.id);
     if (slot.kind === 'gone') return { kind: 'unknown-token' };
@@ -52,13 +60,16 @@ export function createRegisterItself(parts: ClientRegistrationParts): RegisterIt
         await clientRegistrations.returnRegistration(permit.id, false);
         return settled;
       }
-      const wish = { ...read.wish, draft: settled.draft };
+      const wish = { ...read.wish, draft: settled.trim(read.wish.draft) };
       const made = await transact((inside) => store(inside, wish, permit.id, origin));
       const known = { ...made, grants: wish.grants, uri: uriOf(clientId) };
       return { kind: 'registered', information: informationOf(clientOf(wish.draft), known) };
     } catch (error) {
       // What stands in the way of this may fail as well; the first failure is the one to tell.
-      await clientRegistrations.returnRegistration(permit.id, true).catch(() => undefined);
+      // Once a server was called the hour's slot stays spent, or a fault of ours would be a way to
+      // call it without end.
+      const ownFault = called === undefined;
+      await clientRegistrations.returnRegistration(permit.id, ownFault).catch(() => undefined);
       throw error;
     }
   };

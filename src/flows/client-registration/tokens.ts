@@ -39,10 +39,23 @@ const DEFAULTS: Allowance = {
   grantTypes: ['authorization_code', 'refresh_token'],
   profile: 'oauth2.1',
 };
+const NO_LEGACY =
+  'In production there are no tokens for the profile legacy, which does without PKCE: register such a client by name (clients create --profile legacy)';
 /** A stranger's client never gets near the administration or somebody's own account. */
 const CLOSED = new Set<string>([ADMIN_AUDIENCE, ACCOUNT_AUDIENCE]);
 
-export function createIssueRegistrationToken({ transact }: FlowParts): IssueRegistrationToken {
+/**
+ * Whether clients of this profile may register themselves. `legacy` does without PKCE, from which
+ * an operator exempts single clients that are known (RFC 9700 section 2.1.1); whole lots of
+ * strangers only where nobody shops: for conformance tests.
+ */
+export const isProfileForAll = (profile: string, production: boolean): boolean =>
+  !(production && profile === 'legacy');
+
+export function createIssueRegistrationToken({
+  transact,
+  production,
+}: FlowParts & { readonly production: boolean }): IssueRegistrationToken {
   return ({ name, seconds = DEFAULT_TOKEN_SECONDS, maxClients, actor, ...input }) =>
     transact(async ({ access, claims, clientRegistrations, audit }) => {
       const allowance = { ...DEFAULTS, ...input.allowance };
@@ -61,6 +74,7 @@ export function createIssueRegistrationToken({ transact }: FlowParts): IssueRegi
       const byIndicator = new Map(servers.map((server) => [server.indicator, server]));
       const faults = [
         ...ownFaults(name, allowance, seconds, maxClients),
+        ...(isProfileForAll(allowance.profile, production) ? [] : [NO_LEGACY]),
         ...rightsFaults(rights, byIndicator, await claims.listMappings()),
       ];
       if (faults.length > 0) return { kind: 'invalid', faults };

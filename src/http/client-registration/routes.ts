@@ -12,6 +12,7 @@ import { isId } from '../../kernel/ids.js';
 import { parseStrictJson } from '../../kernel/strict-json.js';
 import { challenge, readAuthorization } from '../api/authorization.js';
 import { type AppContext, originOf, type RequestState } from '../context.js';
+import { refuseUnreadable } from '../form-body.js';
 import type { ClientAuthFailures } from '../middleware/client-auth-limit.js';
 import { FORM_LIMIT } from '../middleware/limits.js';
 
@@ -32,9 +33,7 @@ export function clientRegistrationRoutes(parts: ClientRegistrationParts): Router
     extendTypes: { text: ['application/json'] },
     textLimit: FORM_LIMIT,
     encoding: 'utf-8',
-    onError: (error) => {
-      throw error;
-    },
+    onError: refuseUnreadable,
   });
 
   /** Runs `work` with the token that was presented, unless this network got too many wrong. */

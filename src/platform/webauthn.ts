@@ -71,11 +71,6 @@ function challengeIn(clientDataJson: string): string | undefined {
 }
 
 export const webAuthn = {
-  /** Reads what the first ceremony would otherwise wait for. */
-  async warm(): Promise<void> {
-    await library();
-  },
-
   registrationOptions: async (input: {
     rp: RelyingParty;
     challenge: Bytes;

@@ -37,7 +37,12 @@ export function createCloseAccount(parts: FlowParts & { readonly clock: Clock })
   return async (owner, visitor, typed) => {
     const { accountId, email } = owner;
     if (owner.kind === 'staff') return 'staff';
-    if (email === '' || canonicalLogin(typed) !== canonicalLogin(email)) return 'not-confirmed';
+    // Pressed twice: it is closed, and that is what was asked for.
+    const closedOr = async <Else extends CloseAccountResult>(otherwise: Else) =>
+      (await domain.identity.isClosed(accountId)) ? 'closed' : otherwise;
+    // Closed a moment ago, it has no address any more.
+    if (email === '') return closedOr('not-confirmed');
+    if (canonicalLogin(typed) !== canonicalLogin(email)) return 'not-confirmed';
 
     // Else a thief who has moved the account could take the way back from its owner.
     if (await domain.identity.canBeUndone(accountId)) return 'address-moved';
@@ -71,8 +76,6 @@ export function createCloseAccount(parts: FlowParts & { readonly clock: Clock })
       });
       return true;
     });
-    if (closed) return 'closed';
-    // Pressed twice: it is closed, and that is what was asked for.
-    return (await domain.identity.isClosed(accountId)) ? 'closed' : 'overtaken';
+    return closed ? 'closed' : closedOr('overtaken');
   };
 }

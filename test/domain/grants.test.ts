@@ -1,5 +1,6 @@
 /** What the protocol host stores: spent once, dead with its owner, unreadable in a dump. */
 import { randomBytes, randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ArtifactKind, Payload } from '../../src/domain/grants/index.js';
 import { SealBroken } from '../../src/kernel/sealed-box.js';
@@ -141,6 +142,27 @@ describe('a session that was ended', () => {
     for (const id of [first, second, third]) expect(await find(id)).toBeUndefined();
     expect(await grants.findSessionByUid(uid)).toBeUndefined();
   });
+
+  it('is saved by all tabs at once as soon as a revocation has taken it away', async () => {
+    const { grants } = opened.domain;
+    for (let round = 0; round < 40; round += 1) {
+      const owner = await newAccount();
+      const [id, uid] = [bearer(), bearer()];
+      const payload = { accountId: owner, uid, loginTs: now() };
+      await grants.save('Session', { id }, payload, 600);
+      // The tabs wait for the row that goes, and then for each other: in a circle, it once was.
+      await Promise.all([
+        opened.transact(async (inside) => {
+          await inside.grants.endAccount(owner, { sessions: true, tokens: true });
+          await sleep(40);
+        }),
+        ...Array.from({ length: 6 }, () =>
+          sleep(15).then(() => grants.save('Session', { id }, payload, 600)),
+        ),
+      ]);
+      expect(await grants.findSessionByUid(uid)).toBeDefined();
+    }
+  }, 120_000);
 
   it('is another than the next one of the same browser', async () => {
     accountId = await newAccount();

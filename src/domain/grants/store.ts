@@ -79,6 +79,17 @@ const LIVE = Prisma.sql`
 const isUidTaken = (error: unknown): boolean =>
   error instanceof Error && error.message.includes('artifacts_uid_key');
 
+/**
+ * Whoever saves a session waits for others who save the same one. Its row can be new to all of
+ * them, because a revocation has just taken it away; each would then hold one of the two unique
+ * values, id and uid, and wait for the other's, until the database gave one of them up.
+ */
+const inTurn = ({ uid }: NewArtifact) =>
+  uid === null
+    ? Prisma.empty
+    : Prisma.sql`WITH turn AS MATERIALIZED (
+         SELECT pg_advisory_xact_lock(hashtextextended(${`session ${uid}`}, 0)))`;
+
 const asJson = ({ payload }: NewArtifact) => (payload ? JSON.stringify(payload) : null);
 
 export function grantsStore(db: Db) {
@@ -127,6 +138,7 @@ export function grantsStore(db: Db) {
 
     async write(row: NewArtifact): Promise<boolean> {
       const changed = await db.$executeRaw`
+        ${inTurn(row)}
         INSERT INTO artifacts AS a
                (id_hash, kind, payload, sealed_payload, account_id, client_id, grant_hash, rests_on,
                 uid, user_code_hash, auth_at, issued_at, expires_at, stage)
@@ -139,7 +151,7 @@ export function grantsStore(db: Db) {
          ${
            row.uid === null
              ? Prisma.empty
-             : Prisma.sql`WHERE NOT EXISTS (SELECT 1 FROM artifacts taken
+             : Prisma.sql`FROM turn WHERE NOT EXISTS (SELECT 1 FROM artifacts taken
                             WHERE taken.uid = ${row.uid} AND taken.id_hash <> ${row.idHash})`
          }
         ON CONFLICT (id_hash) DO UPDATE

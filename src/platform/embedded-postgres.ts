@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, DatabaseError } from 'pg';
 import { findBinaries } from './embedded-postgres/binaries.js';
 import { ensureCluster, SUPERUSER } from './embedded-postgres/cluster.js';
-import { EmbeddedPostgresError } from './embedded-postgres/error.js';
+import { EmbeddedPostgresError, systemErrorCode } from './embedded-postgres/error.js';
 import { launchServer } from './embedded-postgres/launch.js';
 import {
   findPostmaster,
@@ -73,14 +73,16 @@ export async function openEmbeddedPostgres(
 async function open(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const directory = await settle(options.directory);
   const binaries = await findBinaries();
-  const { server, startedHere } = await ensureRunning(async () => {
+  const launch = async () => {
     const launcher = await createLauncher(directory, binaries);
     const { password, initdbFlags = [], serverFlags = [] } = options;
     await ensureCluster({ directory, password, initdbFlags, binaries, launcher });
     return launchServer({ directory, serverFlags, binaries, launcher });
-  }, directory);
+  };
   const database = options.database ?? SUPERUSER;
-  await ensureDatabase(server.port, options.password, database, directory);
+  const { server, startedHere } = await ensureServing(launch, directory, ({ port }) =>
+    ensureDatabase(port, options.password, database, directory),
+  );
   let stopping: Promise<void> | undefined;
   return {
     url: connectionString(server.port, options.password, database),
@@ -101,10 +103,40 @@ async function settle(directory: string): Promise<string> {
   return realpath(absolute).catch(async () => join(await realpath(parent), basename(absolute)));
 }
 
+/**
+ * A server that was found running may be going down at this moment, killed or stopped by another
+ * process: its lock file says `ready` to the last. Then the next one is tried.
+ */
+async function ensureServing(
+  launch: () => Promise<Postmaster | undefined>,
+  directory: string,
+  use: (server: Postmaster) => Promise<void>,
+): Promise<Running> {
+  for (let attempt = 1; ; attempt++) {
+    const running = await ensureRunning(launch, directory);
+    try {
+      await use(running.server);
+      return running;
+    } catch (error) {
+      if (running.startedHere || attempt === ATTEMPTS || !isGoingDown(error)) throw error;
+      await sleep(PAUSE_MS);
+    }
+  }
+}
+
+/** Whether a server hung up, does not listen any more, or says that it shuts down (57P01 to 03). */
+function isGoingDown(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^57P0[123]$/.test(error.code ?? '');
+  if (['ECONNRESET', 'ECONNREFUSED', 'EPIPE'].includes(systemErrorCode(error) ?? '')) return true;
+  return error instanceof Error && error.message.startsWith('Connection terminated');
+}
+
+type Running = { readonly server: Postmaster; readonly startedHere: boolean };
+
 async function ensureRunning(
   launch: () => Promise<Postmaster | undefined>,
   directory: string,
-): Promise<{ server: Postmaster; startedHere: boolean }> {
+): Promise<Running> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     if ((await findPostmaster(directory)) !== undefined) {
       const server = await waitUntilReady(directory);

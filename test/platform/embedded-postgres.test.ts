@@ -111,6 +111,22 @@ describe('an operator starts the embedded database', () => {
     expect(await query(second.url, 'SELECT total FROM orders')).toEqual([[7]]);
   });
 
+  it('starts another one when the one it found hangs up, because it is going down', async () => {
+    await (await open()).stop();
+    // What is left of it for a moment: a process of its name, on its directory, that takes one
+    // connection more.
+    const script = `const { createServer } = require('node:net');
+      const server = createServer((socket) => { socket.resetAndDestroy(); setTimeout(process.exit, 50); });
+      server.listen(0, '127.0.0.1', () => console.log(server.address().port));`;
+    const dying = spawn(process.execPath, ['-e', script, directory], { argv0: 'postgres' });
+    const [port] = (await once(dying.stdout, 'data')) as [Buffer];
+    const lines = [dying.pid, directory, 1, Number(port), '', '127.0.0.1', '1 1', 'ready'];
+    await writeFile(join(directory, 'postmaster.pid'), `${lines.join('\n')}\n`, { mode: 0o600 });
+    const again = await open();
+    expect(again.startedHere).toBe(true);
+    expect(await query(again.url, 'SELECT 1')).toEqual([[1]]);
+  });
+
   it('lets two first starts at the same moment share one database', async () => {
     const [one, two] = await Promise.all([open(), open()]);
     expect(one.port).toBe(two.port);

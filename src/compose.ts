@@ -143,22 +143,24 @@ export function buildDomain(db: Db, parts: DomainParts): Domain {
   };
 }
 
-/** Domain and flows: what the command line needs, and what the server is built on. */
+/**
+ * Domain and flows: what the command line needs, and what the server is built on. A command that
+ * is `visiting` waits for its turn at a busy database, and starts no hashing it does not need.
+ */
 export function composeCore(
   config: Settled,
   log: Logger,
-  { clock = systemClock, patient = false }: { clock?: Clock; patient?: boolean } = {},
+  { clock = systemClock, visiting = false }: { clock?: Clock; visiting?: boolean } = {},
 ) {
-  const postgres = openPostgres({ url: config.databaseUrl, patient });
+  const postgres = openPostgres({ url: config.databaseUrl, patient: visiting });
   const keyring = createKeyring(config.keyring.reveal());
   const hasher = startPasswordHasher({
     // The processes of one machine share its cores, so they share the hashing as well.
     concurrency: Math.floor(availableParallelism() / config.workers),
+    onDemand: visiting,
     onRestart: (reason) => log.warn({ reason }, 'the hashing process was replaced'),
     onRefused: (reason) => log.error({ reason }, 'a stored password hash was refused'),
   });
-  // Whoever hashes sees the failure; start-up asks `ready` itself.
-  hasher.ready().catch(() => undefined);
   const strength = createPasswordStrength();
   const { minLength, breachedUrl } = config.passwords;
   const passwords = {

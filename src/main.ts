@@ -7,7 +7,7 @@ import './quiet.js';
 import cluster from 'node:cluster';
 import type { CliCore } from './cli/core.js';
 import { runCommand } from './cli/index.js';
-import { ask } from './cli/terminal.js';
+import { ask, readLine } from './cli/terminal.js';
 import { loadConfig, processEnvironment } from './config/index.js';
 import { explain } from './explain.js';
 
@@ -52,7 +52,15 @@ const isWorker = cluster.isWorker && process.argv[2] === 'worker';
 try {
   process.exitCode = isWorker
     ? await work()
-    : await runCommand(process.argv.slice(2), { say, complain, ask, start, migrate, withCore });
+    : await runCommand(process.argv.slice(2), {
+        say,
+        complain,
+        ask,
+        readLine,
+        start,
+        migrate,
+        withCore,
+      });
 } catch (error) {
   explain(error).forEach(complain);
   if (env.LOG_LEVEL === 'debug' && error instanceof Error) complain(error.stack ?? '');

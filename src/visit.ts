@@ -11,7 +11,7 @@ export async function visit<T>(config: Config, work: (core: Core) => Promise<T>)
   const ground = await settle(config, 'visit');
   try {
     const log = createLogger({ level: 'silent', format: 'json' });
-    const core = composeCore(ground.config, log, { patient: true });
+    const core = composeCore(ground.config, log, { visiting: true });
     try {
       return await work(core);
     } finally {

@@ -190,6 +190,7 @@ describe('the pages', () => {
       start: never,
       migrate: never,
       ask: never,
+      readLine: () => '',
       withCore: never,
     });
     const known = [...lines.join('\n').matchAll(/^ {2}([a-z-]+(?: [a-z-]+)?) {2,}/gm)].map(

@@ -18,13 +18,19 @@ export type Outcome =
  */
 export type Ask = (lines: readonly string[]) => Promise<boolean | undefined>;
 
+/** The first line of what was handed to the command on standard input. */
+export type ReadLine = () => string;
+
 export type Command = {
   readonly name: string;
   readonly usage: string;
   readonly summary: string;
   readonly options: readonly { readonly flag: string; readonly meaning: string }[];
   /** Reads the arguments (throws `UsageError`) before anything is opened. */
-  prepare(args: readonly string[]): (core: CliCore, ask: Ask) => Promise<Outcome>;
+  prepare(
+    args: readonly string[],
+    readLine: ReadLine,
+  ): (core: CliCore, ask: Ask) => Promise<Outcome>;
 };
 
 /** Who does what a command does, in the audit log. */

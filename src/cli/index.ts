@@ -8,7 +8,7 @@ import { deleteCommand } from './client-delete.js';
 import { grantCommand } from './client-grant.js';
 import { switchCommands } from './client-switches.js';
 import { clientCommands } from './clients.js';
-import { type Ask, type Command, UsageError } from './command.js';
+import { type Ask, type Command, type ReadLine, UsageError } from './command.js';
 import type { CliCore } from './core.js';
 import { keyCommands } from './keys.js';
 import { postureCommand } from './posture.js';
@@ -23,6 +23,7 @@ export type CliParts = {
   readonly start: () => Promise<number>;
   readonly migrate: () => Promise<readonly string[]>;
   readonly ask: Ask;
+  readonly readLine: ReadLine;
   readonly withCore: <T>(work: (core: CliCore) => Promise<T>) => Promise<T>;
 };
 
@@ -87,7 +88,7 @@ export async function runCommand(argv: readonly string[], parts: CliParts): Prom
   }
 
   try {
-    const prepared = command.prepare(argv.slice(alone ? 1 : 2));
+    const prepared = command.prepare(argv.slice(alone ? 1 : 2), parts.readLine);
     const outcome = await parts.withCore((core) => prepared(core, parts.ask));
     if (outcome.kind === 'failed') {
       parts.complain(outcome.message);

@@ -1,6 +1,7 @@
-/** Questions to whoever sits at the terminal. */
+/** Questions to whoever sits at the terminal, and what a script hands over instead. */
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline/promises';
-import type { Ask } from './command.js';
+import type { Ask, ReadLine } from './command.js';
 
 /** On standard error: standard output is for what a script reads. */
 export const ask: Ask = async (lines) => {
@@ -13,3 +14,6 @@ export const ask: Ask = async (lines) => {
     terminal.close();
   }
 };
+
+/** Waits for the end of standard input, so that a pipe is not cut short. */
+export const readLine: ReadLine = () => readFileSync(0, 'utf8').split(/\r?\n/)[0] ?? '';

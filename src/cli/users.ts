@@ -1,6 +1,5 @@
 /** `latchkey users …` */
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { isRole, roles } from '../domain/access/index.js';
 import { type Revocable, revocable } from '../flows/revoke-access.js';
 import { isId } from '../kernel/ids.js';
@@ -42,7 +41,7 @@ const create: Command = {
     { flag: '--email-verified', meaning: 'The address is known to be theirs' },
     { flag: '--json', meaning: 'Machine-readable output' },
   ],
-  prepare(args) {
+  prepare(args, readLine) {
     const { values, positionals } = readArguments(
       args,
       {
@@ -62,7 +61,7 @@ const create: Command = {
       return role;
     });
     // Never on the command line: arguments stand in the process list and the shell's history.
-    const given = values['password-stdin'] ? firstLineOfInput() : undefined;
+    const given = values['password-stdin'] ? readLine() : undefined;
     const password = given ?? randomBytes(15).toString('base64url');
     return async ({ flows }) => {
       const result = await flows.createAccount({
@@ -97,10 +96,6 @@ const create: Command = {
     };
   },
 };
-
-function firstLineOfInput(): string {
-  return readFileSync(0, 'utf8').split(/\r?\n/)[0] ?? '';
-}
 
 function statusCommand(name: string, status: 'active' | 'disabled', summary: string): Command {
   return {

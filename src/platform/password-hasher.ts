@@ -17,7 +17,7 @@ import {
   unreasonable,
 } from './argon2-phc.js';
 import type { HashingAnswer, HashingTask } from './password-hasher-protocol.js';
-import { superviseHasher } from './password-hasher-supervisor.js';
+import { type HasherSupervisor, superviseHasher } from './password-hasher-supervisor.js';
 import { createWorkQueue } from './work-queue.js';
 
 export type { Argon2Parameters } from './argon2-phc.js';
@@ -31,6 +31,8 @@ export type PasswordHasherOptions = {
   readonly maxQueue?: number;
   /** How long each may wait for its turn. */
   readonly maxWaitMs?: number;
+  /** Starts the process for the first password instead of at once. */
+  readonly onDemand?: boolean;
   /** The hashing process died and is being replaced. */
   readonly onRestart?: (reason: string) => void;
   /** A stored hash was not run because it is malformed or absurdly dear. */
@@ -68,7 +70,7 @@ export type PasswordHasherStats = {
 /** The longest password that is hashed, in bytes of UTF-8. */
 export const MAX_PASSWORD_BYTES = 512;
 
-/** Starts the hashing process at once; `close()` it, or it keeps the server alive. */
+/** Starts the hashing process, at once if not told otherwise; `close()` it, or it keeps the server alive. */
 export function startPasswordHasher(options: PasswordHasherOptions = {}): PasswordHasher {
   const parameters = options.parameters ?? defaultArgon2Parameters;
   const fault = unreasonable(parameters);
@@ -79,26 +81,29 @@ export function startPasswordHasher(options: PasswordHasherOptions = {}): Passwo
   let closing: Promise<void> | undefined;
 
   const queue = createWorkQueue({
-    slots: () => (supervisor.current() === undefined ? 0 : concurrency),
+    slots: () => (supervisor?.current() === undefined ? 0 : concurrency),
     maxQueue: options.maxQueue ?? 50,
     maxWaitMs: options.maxWaitMs ?? 2_000,
   });
-  const supervisor = superviseHasher({
-    threads: concurrency,
-    onChange() {
-      const reason = supervisor.fault();
-      if (reason === undefined) queue.advance();
-      else queue.refuseWaiting(new AppError('internal', { cause: reason }));
-    },
-    onRestart: options.onRestart ?? (() => {}),
-  });
+  let supervisor: HasherSupervisor | undefined;
+  const supervise = () =>
+    (supervisor ??= superviseHasher({
+      threads: concurrency,
+      onChange() {
+        const reason = supervisor?.fault();
+        if (reason === undefined) queue.advance();
+        else queue.refuseWaiting(new AppError('internal', { cause: reason }));
+      },
+      onRestart: options.onRestart ?? (() => {}),
+    }));
+  if (!options.onDemand) supervise();
 
   async function ask(task: HashingTask): Promise<HashingAnswer> {
     if (closing !== undefined) throw new AppError('overloaded', { cause: 'shutting down' });
-    const broken = supervisor.fault();
+    const broken = supervise().fault();
     if (broken !== undefined) throw new AppError('internal', { cause: broken });
     const answer = await queue.run(async () => {
-      const process = supervisor.current();
+      const process = supervise().current();
       // It may have died between the grant of this turn and now.
       if (process === undefined) throw new AppError('overloaded', { cause: 'restarting' });
       return process.ask(task);
@@ -146,12 +151,12 @@ export function startPasswordHasher(options: PasswordHasherOptions = {}): Passwo
     dummyHash,
     stats: () => ({
       ...queue.counts(),
-      pid: supervisor.current()?.pid,
-      library: supervisor.library(),
+      pid: supervisor?.current()?.pid,
+      library: supervisor?.library(),
     }),
-    ready: () => supervisor.ready,
+    ready: () => supervise().ready,
     close() {
-      closing ??= queue.idle().then(() => supervisor.stop());
+      closing ??= queue.idle().then(() => supervisor?.stop());
       return closing;
     },
   };

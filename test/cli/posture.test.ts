@@ -138,6 +138,7 @@ describe('the posture check', () => {
       start: async () => 9,
       migrate: async () => [],
       ask: async () => undefined,
+      readLine: () => '',
       withCore: (work) => work({ ...core, flows: { ...core.flows, checkPosture } }),
     });
     expect({ code, lines }).toEqual({

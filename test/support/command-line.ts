@@ -72,6 +72,7 @@ export async function openCommandLine(
         asked.push(lines.join('\n'));
         return answer;
       },
+      readLine: () => '',
       withCore(work) {
         opened += 1;
         return work(core);

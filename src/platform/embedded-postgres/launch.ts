@@ -3,11 +3,10 @@
  * closed terminal away from it, and with its output in a file. Stopping it is our decision.
  */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { open, readFile, rename, stat } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../free-port.js';
 import type { PostgresBinaries } from './binaries.js';
 import { EmbeddedPostgresError } from './error.js';
 import { findPostmaster, type Postmaster, RECOVERY_MS, waitUntilReady } from './postmaster.js';
@@ -110,21 +109,9 @@ async function startOnWindows(
 /** The port of last time if it is free, so that tools pointed at it keep working. */
 async function choosePort(directory: string): Promise<number> {
   const last = await readFile(join(directory, 'postmaster.opts'), 'utf8').catch(() => '');
-  const preferred = Number(/"port=(\d+)"/.exec(last)?.[1] ?? 0);
-  return freePort(preferred).catch(() => freePort(0));
-}
-
-async function freePort(port: number): Promise<number> {
-  const server = createServer();
-  server.listen({ host: LOOPBACK, port, exclusive: true });
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') {
-    throw new EmbeddedPostgresError('The system has no free port for PostgreSQL');
-  }
-  return address.port;
+  return freePort(Number(/"port=(\d+)"/.exec(last)?.[1] ?? 0)).catch((cause: unknown) => {
+    throw new EmbeddedPostgresError('The system has no free port for PostgreSQL', { cause });
+  });
 }
 
 async function trimLog(logFile: string): Promise<void> {

@@ -7,6 +7,7 @@ import { askForLetter, lettersTo } from '../support/recovery.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, follow, hiddenField, type Reply } from '../support/shopper.js';
 import { browserAt, formWith, openPeople, type People, sendForm } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 60_000 });
 
@@ -161,7 +162,7 @@ describe('closing an account', () => {
       const last = all.filter(({ subject }) => subject.includes('is closed'));
       expect(last).toHaveLength(1);
       return last;
-    });
+    }, soon);
     expect(letters[0]?.text).not.toContain('Sauerampfer');
     const events = await people.query(
       "SELECT actor_id, details FROM audit_events WHERE event = 'account_closed' AND subject_id = $1",

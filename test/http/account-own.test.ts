@@ -14,6 +14,7 @@ import { lettersTo } from '../support/recovery.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { type Browser, follow, hiddenField, type Reply } from '../support/shopper.js';
 import { browserAt, formWith, openPeople, type People, WRONG } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 60_000 });
 
@@ -224,7 +225,7 @@ describe('the phone number', () => {
       const all = await lettersTo(server, mara.person.email);
       expect(all).toHaveLength(3);
       return all;
-    });
+    }, soon);
     expect(letters.map(({ subject }) => subject.replace(/ your .*account/, '')).sort()).toEqual([
       'A phone number was added to',
       'The phone number of was changed',

@@ -16,6 +16,7 @@ import { openRelyingParty, type RelyingParty } from '../support/relying-party.js
 import { startServer, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, follow, formAction, hiddenField } from '../support/shopper.js';
 import { browserAt, openPeople, type People, sendForm } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 90_000 });
 
@@ -82,7 +83,6 @@ async function signOut(owner: Owner, fields: Record<string, string> = {}, yes = 
 }
 /** Whichever clock ran out first. */
 const SILENT = /^(timed-out|unreachable)$/;
-const soon = { timeout: 8_000, interval: 50 };
 const waiting = async () =>
   people.query(
     `SELECT id::text, attempts, last_error AS error, extract(epoch FROM run_at - now())::float AS wait

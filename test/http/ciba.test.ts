@@ -31,6 +31,7 @@ import { startServer, type TestServer } from '../support/server.js';
 import { clientFor, demoClient, hiddenField, introspect } from '../support/shopper.js';
 import { browserAt, openPeople, type People, type Person } from '../support/sign-in.js';
 import { jwtBy, newSigner, seconds, signing } from '../support/signers.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 90_000 });
 
@@ -238,7 +239,6 @@ describe('a shopper', () => {
   test('hears of it by a letter without the words of whoever asks, and at the overview', async () => {
     const owner = await someone();
     await asked(server, owner.person.email, { binding_message: 'call 0800-EVIL now' });
-    const soon = { timeout: 10_000, interval: 100 };
     const letter = await vi.waitFor(async () => {
       const [first] = await lettersTo(server, owner.person.email);
       if (!first) throw new Error('no letter yet');
@@ -521,16 +521,13 @@ describe('a desk that wants to be told', () => {
       expect(String(row?.sealed_ping)).not.toContain(token);
 
       await answerOldest(owner, 'approve');
-      await vi.waitFor(
-        async () => {
-          await people.query(
-            `UPDATE graphile_worker._private_jobs SET run_at = now()
+      await vi.waitFor(async () => {
+        await people.query(
+          `UPDATE graphile_worker._private_jobs SET run_at = now()
               WHERE run_at > now() AND locked_at IS NULL`,
-          );
-          expect(desk.heard.length).toBe(3);
-        },
-        { timeout: 15_000, interval: 200 },
-      );
+        );
+        expect(desk.heard.length).toBe(3);
+      }, soon);
       for (const { headers, body } of desk.heard) {
         expect(headers.authorization).toBe(`Bearer ${token}`);
         expect(JSON.parse(body)).toEqual({ auth_req_id: started.auth_req_id });
@@ -541,7 +538,7 @@ describe('a desk that wants to be told', () => {
           [rowOf(started.auth_req_id)],
         );
         expect(after?.sealed_ping).toBeNull();
-      });
+      }, soon);
       const tokens = await oidc.pollBackchannelAuthenticationGrant(config, started, {
         resource: ORDERS,
       });

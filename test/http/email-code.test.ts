@@ -28,6 +28,7 @@ import {
   sendForm,
   wrongCodeOf,
 } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -171,15 +172,12 @@ describe('the whole way', () => {
       reply = await sendForm(browser, reply, 'code', { code: wrongCodeOf(mara.secret) });
     }
     expect(reply.status).toBe(410);
-    await vi.waitFor(
-      async () => {
-        const [letter] = await lettersTo(server, mara.email);
-        expect(letter?.subject).toContain('was stopped');
-        expect(letter?.text).toContain('a code by e-mail');
-        expect(letter?.text).not.toMatch(/typed your .* password/);
-      },
-      { timeout: 10_000 },
-    );
+    await vi.waitFor(async () => {
+      const [letter] = await lettersTo(server, mara.email);
+      expect(letter?.subject).toContain('was stopped');
+      expect(letter?.text).toContain('a code by e-mail');
+      expect(letter?.text).not.toMatch(/typed your .* password/);
+    }, soon);
     // Nor does another code bring five more.
     const path = /action="([^"]+)\/code"/.exec(page.body)?.[1] ?? '';
     const sent = await sendForm(browser, await browser.get(path), 'login', { login: mara.email });
@@ -394,8 +392,10 @@ describe('strangers', () => {
     const hour = () =>
       people.query("UPDATE guess_counters SET window_ends = window_ends - interval '1 hour'");
     const first = await waiting(mara);
-    for (let turn = 2; turn <= 3; turn += 1) await askForCode(server, newBrowser(), mara.email);
-    await awaitCode(server, mara.email, 3);
+    for (let turn = 2; turn <= 3; turn += 1) {
+      await askForCode(server, newBrowser(), mara.email);
+      await awaitCode(server, mara.email, turn);
+    }
     const refused = newBrowser();
     const page = await askForCode(server, refused, mara.email);
     expect([page.status, heading(page)]).toEqual([200, 'Look into your mailbox']);
@@ -570,13 +570,13 @@ describe('what is taken back in between', () => {
     );
     expect((await off?.())?.stdout).toContain('with a code by e-mail any more');
     try {
-      await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(404));
+      await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(404), soon);
       expect((await enterCode(one.browser, one.page, one.code)).status).toBe(404);
       expect((await openLogin(server, newBrowser())).body).not.toContain('/email-code');
     } finally {
       expect((await on?.())?.code).toBe(0);
     }
-    await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(200));
+    await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(200), soon);
     expect((await enterCode(one.browser, one.page, one.code)).status).toBe(303);
     const changes = await people.query(
       `SELECT client_id, actor_kind, details FROM audit_events
@@ -614,14 +614,11 @@ describe('an address that nobody has proven', () => {
     expect(await recorded('address_confirmed', mara)).toMatchObject([
       { result: 'success', details: { sessions: 1, credentials: 1, devices: 1 } },
     ]);
-    await vi.waitFor(
-      async () => {
-        const letters = await lettersTo(server, mara.email);
-        const letter = letters.find(({ subject }) => subject.includes('is confirmed'));
-        expect(letter?.text).toContain(`${server.issuer}/recovery`);
-      },
-      { timeout: 10_000 },
-    );
+    await vi.waitFor(async () => {
+      const letters = await lettersTo(server, mara.email);
+      const letter = letters.find(({ subject }) => subject.includes('is confirmed'));
+      expect(letter?.text).toContain(`${server.issuer}/recovery`);
+    }, soon);
     // The next code is an ordinary one.
     const epoch = (await people.domain.identity.findAccount(mara.id))?.securityEpoch;
     const again = await waiting(mara, newBrowser(), {}, 2);
@@ -648,14 +645,11 @@ test('a sign-in on a new device is told, and how it was done', async () => {
   expect(await recorded('login_suspicious', mara)).toMatchObject([
     { details: { why: 'new_device new_network' } },
   ]);
-  await vi.waitFor(
-    async () => {
-      const [letter] = await lettersTo(server, mara.email);
-      expect(letter?.subject).toContain('New sign-in');
-      expect(letter?.text).toContain('with a code by e-mail');
-    },
-    { timeout: 10_000 },
-  );
+  await vi.waitFor(async () => {
+    const [letter] = await lettersTo(server, mara.email);
+    expect(letter?.subject).toContain('New sign-in');
+    expect(letter?.text).toContain('with a code by e-mail');
+  }, soon);
 });
 
 test('a dump yields neither address nor code nor what is in the cookie', async () => {

@@ -9,8 +9,8 @@ import { Secret } from '../../src/kernel/secret.js';
 import { openPostgres } from '../../src/platform/postgres.js';
 import { cleanEnvironment, runLatchkey, startServer, type TestServer } from '../support/server.js';
 import { startSmtpServer } from '../support/smtp-server.js';
+import { soon } from '../support/soon.js';
 
-const soon = { timeout: 10_000, interval: 100 };
 const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(1)>`;
 
 /** Has something happen to the demo shopper, as a flow of the server would. */

@@ -15,6 +15,7 @@ import {
   type People,
   sendForm,
 } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 60_000 });
 
@@ -117,7 +118,7 @@ describe('an owner', () => {
         `A passkey was added to your ${new URL(server.issuer).host} account`,
         `A passkey was removed from your ${new URL(server.issuer).host} account`,
       ]);
-    }, 10_000);
+    }, soon);
   });
 
   test('changes none of it on an old sign-in', async () => {
@@ -303,7 +304,7 @@ describe('a passkey', () => {
       expect(await letters(mara)).toContainEqual(
         expect.stringMatching(/^A passkey of .* refused$/),
       );
-    }, 10_000);
+    }, soon);
   });
 
   test('that was removed, or whose account is disabled, opens nothing', async () => {

@@ -260,14 +260,16 @@ describe('the link', () => {
     ]) {
       expect((await send(forged)).status, JSON.stringify(forged)).toBe(421);
     }
-    for (const forged of [
+    const harmless = [
       { forwarded: 'host=evil.example;proto=https' },
       { 'x-original-host': 'evil.example', 'x-original-url': 'https://evil.example/' },
       { 'x-forwarded-prefix': '/evil.example', 'x-forwarded-port': '4444' },
-    ]) {
+    ];
+    for (const [before, forged] of harmless.entries()) {
       expect((await send(forged)).status, JSON.stringify(forged)).toBe(200);
+      // One that is replaced before it left is not sent, so each is waited for.
+      await awaitLink(server, mara.email, before + 1);
     }
-    await awaitLink(server, mara.email, 3);
     for (const letter of await lettersTo(server, mara.email)) {
       expect(linkIn(letter)).toMatch(new RegExp(`^${server.issuer}/recovery/[\\w-]{43}$`));
       expect(JSON.stringify(letter)).not.toContain('evil');

@@ -18,6 +18,7 @@ import { openPostgres, type Postgres } from '../../src/platform/postgres.js';
 import { emptyDatabase } from '../support/database.js';
 import { masterKey, openDomain, type TestDomain } from '../support/domain.js';
 import { pngOf } from '../support/png.js';
+import { soon } from '../support/soon.js';
 
 const EMAIL = 'mara@fernhill.example';
 const key = masterKey('test');
@@ -129,8 +130,6 @@ const hurry = () =>
   side.query(
     'UPDATE graphile_worker._private_jobs SET run_at = now() WHERE run_at > now() AND locked_at IS NULL',
   );
-
-const soon = { timeout: 8_000, interval: 50 };
 
 describe('a letter and the fact it tells about', () => {
   test('are undone together', async () => {

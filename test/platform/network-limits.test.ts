@@ -17,6 +17,7 @@ import { openRedis, type RedisConnection } from '../../src/platform/redis.js';
 import { type FreshDatabase, freshDatabase } from '../support/database.js';
 import { hasRedis } from '../support/redis.js';
 import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { soon } from '../support/soon.js';
 
 const keyring = createKeyring([{ id: 'k', key: new Uint8Array(randomBytes(32)) }]);
 
@@ -323,7 +324,7 @@ describe.skipIf(!hasRedis() || process.env.REDIS_URL !== undefined)('Redis goes 
           () => true,
           () => false,
         );
-      await expect.poll(answers, { timeout: 8_000 }).toBe(true);
+      await expect.poll(answers, soon).toBe(true);
       await sleep(1_100);
       await redis.client.flushdb();
       expect(await other.failuresFor(ip)).toBe(50);

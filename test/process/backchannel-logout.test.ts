@@ -14,6 +14,7 @@ import {
 import { openRelyingParty, type RelyingParty } from '../support/relying-party.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { formAction, hiddenField } from '../support/shopper.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
@@ -38,7 +39,6 @@ afterAll(async () => {
   await server?.stop();
 });
 
-const soon = { timeout: 10_000, interval: 20 };
 const jobs = () =>
   database.query(
     "SELECT attempts, locked_at FROM graphile_worker.jobs WHERE task_identifier = 'backchannel_logout'",

@@ -4,6 +4,7 @@ import type { Owner } from './account.js';
 import { type Letter, lettersTo } from './recovery.js';
 import type { TestServer } from './server.js';
 import type { Browser, Reply } from './shopper.js';
+import { soon } from './soon.js';
 
 export const codeIn = ({ text }: Letter): string =>
   (/^ {4}(\d{3} \d{3})$/m.exec(text)?.[1] ?? '').replace(' ', '');
@@ -15,14 +16,11 @@ export const undoIn = ({ text }: Letter): string =>
 /** Waits until so many letters hold what is looked for; gives the newest. */
 function awaitIn(find: (letter: Letter) => string) {
   return (server: TestServer, email: string, letters = 1): Promise<string> =>
-    vi.waitFor(
-      async () => {
-        const found = (await lettersTo(server, email)).map(find).filter(Boolean);
-        if (found.length < letters) throw new Error(`${found.length} letters to ${email}`);
-        return found[0] ?? '';
-      },
-      { timeout: 15_000, interval: 100 },
-    );
+    vi.waitFor(async () => {
+      const found = (await lettersTo(server, email)).map(find).filter(Boolean);
+      if (found.length < letters) throw new Error(`${found.length} letters to ${email}`);
+      return found[0] ?? '';
+    }, soon);
 }
 
 export const awaitCode = awaitIn(codeIn);

@@ -5,6 +5,7 @@ import { type Letter, lettersTo } from './recovery.js';
 import type { TestServer } from './server.js';
 import type { Browser, Reply } from './shopper.js';
 import { openLogin, sendForm } from './sign-in.js';
+import { soon } from './soon.js';
 
 /** The code in a letter, empty where there is none. */
 export const codeIn = ({ text }: Letter): string =>
@@ -12,14 +13,11 @@ export const codeIn = ({ text }: Letter): string =>
 
 /** Waits until so many letters with a code have come; gives the newest code. */
 export function awaitCode(server: TestServer, email: string, letters = 1): Promise<string> {
-  return vi.waitFor(
-    async () => {
-      const codes = (await lettersTo(server, email)).map(codeIn).filter(Boolean);
-      if (codes.length < letters) throw new Error(`${codes.length} letters to ${email}`);
-      return codes[0] ?? '';
-    },
-    { timeout: 15_000, interval: 100 },
-  );
+  return vi.waitFor(async () => {
+    const codes = (await lettersTo(server, email)).map(codeIn).filter(Boolean);
+    if (codes.length < letters) throw new Error(`${codes.length} letters to ${email}`);
+    return codes[0] ?? '';
+  }, soon);
 }
 
 /** The page that asks for an address, from a shop's log-in page. */

@@ -64,6 +64,7 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   project.provide('services', {
     postgresUrl: maintenanceUrl(postgres),
     templateDatabase: TEMPLATE,
+    demoKeyring: `test:${randomBytes(32).toString('base64')}`,
     redisUrl: redis?.url ?? null,
     missing: whatIsMissing(redis !== undefined),
   });

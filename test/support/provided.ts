@@ -8,6 +8,8 @@ export type ProvidedServices = {
   readonly postgresUrl: string;
   /** The migrated database that others are copied from. */
   readonly templateDatabase: string;
+  /** What the copies of the demo shop are sealed under, as `LATCHKEY_KEYRING` names it. */
+  readonly demoKeyring: string;
   /** Null when there is no Redis on this machine. */
   readonly redisUrl: string | null;
   readonly missing: readonly Missing[];

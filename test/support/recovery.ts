@@ -3,6 +3,7 @@ import { vi } from 'vitest';
 import type { TestServer } from './server.js';
 import type { Browser, Reply } from './shopper.js';
 import { sendForm } from './sign-in.js';
+import { soon } from './soon.js';
 
 export type Letter = {
   readonly to: string;
@@ -23,14 +24,11 @@ export const linkIn = ({ text }: Letter): string =>
 
 /** Waits until so many letters with a link have come; gives the newest link. */
 export function awaitLink(server: TestServer, email: string, letters = 1): Promise<string> {
-  return vi.waitFor(
-    async () => {
-      const links = (await lettersTo(server, email)).map(linkIn).filter(Boolean);
-      if (links.length < letters) throw new Error(`${links.length} letters to ${email}`);
-      return links[0] ?? '';
-    },
-    { timeout: 15_000, interval: 100 },
-  );
+  return vi.waitFor(async () => {
+    const links = (await lettersTo(server, email)).map(linkIn).filter(Boolean);
+    if (links.length < letters) throw new Error(`${links.length} letters to ${email}`);
+    return links[0] ?? '';
+  }, soon);
 }
 
 /** Opens the page and asks for a letter. */

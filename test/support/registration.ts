@@ -4,6 +4,7 @@ import { type Letter, lettersTo } from './recovery.js';
 import type { TestServer } from './server.js';
 import type { Browser, Reply } from './shopper.js';
 import { openLogin, sendForm } from './sign-in.js';
+import { soon } from './soon.js';
 
 export type Invitation = { readonly code: string; readonly link: string };
 
@@ -19,15 +20,12 @@ export function awaitInvitation(
   email: string,
   letters = 1,
 ): Promise<Invitation> {
-  return vi.waitFor(
-    async () => {
-      const all = (await lettersTo(server, email)).map(invitationIn).filter(({ code }) => code);
-      const [newest] = all;
-      if (!newest || all.length < letters) throw new Error(`${all.length} letters to ${email}`);
-      return newest;
-    },
-    { timeout: 15_000, interval: 100 },
-  );
+  return vi.waitFor(async () => {
+    const all = (await lettersTo(server, email)).map(invitationIn).filter(({ code }) => code);
+    const [newest] = all;
+    if (!newest || all.length < letters) throw new Error(`${all.length} letters to ${email}`);
+    return newest;
+  }, soon);
 }
 
 /** The page for newcomers, from a shop's log-in page. */

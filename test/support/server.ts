@@ -2,11 +2,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type FreshDatabase, freshDatabase } from './database.js';
+import { inject } from 'vitest';
+import { freePort } from '../../src/platform/free-port.js';
+import { demoDatabase, freshDatabase } from './database.js';
+import type { Operator } from './operator.js';
+
+export { freePort };
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entry = join(root, 'dist/main.js');
@@ -44,7 +48,7 @@ export type TestServer = {
   readonly demo: Demo;
   /** Everything the server has printed so far. */
   output(): string;
-  /** Runs a command of the CLI on the same database. */
+  /** Runs a command on the same database; within the test's process, so at once. */
   cli(args: readonly string[], input?: string): Promise<CommandResult>;
   /** Ends the server in order (or at once with SIGKILL), and drops what was made for it. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
@@ -63,21 +67,6 @@ export type ServerOptions = {
   readonly port?: number;
 };
 
-/** A port nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => {
-        if (address && typeof address === 'object') resolve(address.port);
-        else reject(new Error('no port'));
-      });
-    });
-  });
-}
-
 /** The environment of a test process: nothing of ours leaks in from the shell. */
 export function cleanEnvironment(): Record<string, string> {
   const kept = ['PATH', 'HOME', 'TMPDIR', 'LANG'];
@@ -86,6 +75,12 @@ export function cleanEnvironment(): Record<string, string> {
   ) as Record<string, string>;
 }
 
+/**
+ * For processes that live for seconds: compiling for the long run takes more time than it ever
+ * gives back, and half of what a start takes.
+ */
+const SHORT_LIVED = ['--liftoff-only', '--no-opt', '--max-semi-space-size=64'] as const;
+
 /** Runs `node dist/main.js` to its end. */
 export function runLatchkey(
   args: readonly string[],
@@ -93,7 +88,7 @@ export function runLatchkey(
   input?: string,
 ): Promise<CommandResult> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [entry, ...args], { env, cwd: root });
+    const child = spawn(process.execPath, [...SHORT_LIVED, entry, ...args], { env, cwd: root });
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (chunk: Buffer) => {
@@ -107,19 +102,36 @@ export function runLatchkey(
   });
 }
 
+/** Whether a copy of the demo shop is as good as one of its own. */
+const isOrdinary = ({ databaseUrl, like, env = {} }: ServerOptions) =>
+  !databaseUrl && !like && !env.LATCHKEY_SEED && !env.LATCHKEY_KEYRING;
+
+/** The demo shop, by a server's own first start. */
+async function fillDemo(databaseUrl: string): Promise<void> {
+  const LATCHKEY_KEYRING = inject('services').demoKeyring;
+  const server = await startServer({ databaseUrl, env: { LATCHKEY_KEYRING } });
+  const code = await server.stop();
+  if (code !== 0) throw new Error(`the demo shop was not filled in order: ${code}`);
+}
+
 /** Starts a server with the demo shop and waits until it is ready. */
 export async function startServer(options: ServerOptions = {}): Promise<TestServer> {
   const { like } = options;
   const port = options.port ?? (await freePort());
-  const database: FreshDatabase | undefined =
-    options.databaseUrl || like ? undefined : await freshDatabase();
+  const key = () => randomBytes(32).toString('base64');
+  const copiesDemo = isOrdinary(options);
+  const database = copiesDemo
+    ? await demoDatabase(fillDemo)
+    : options.databaseUrl || like
+      ? undefined
+      : await freshDatabase();
+  const keyring = copiesDemo ? inject('services').demoKeyring : `test:${key()}`;
   const databaseUrl = options.databaseUrl ?? like?.databaseUrl ?? database?.url ?? '';
   const dataDir = await mkdtemp(join(tmpdir(), 'latchkey-data-'));
   await chmod(dataDir, 0o755);
-  const key = () => randomBytes(32).toString('base64');
   const env: Record<string, string> = {
     ...cleanEnvironment(),
-    LATCHKEY_KEYRING: like?.env.LATCHKEY_KEYRING ?? `test:${key()}`,
+    LATCHKEY_KEYRING: like?.env.LATCHKEY_KEYRING ?? keyring,
     LATCHKEY_COOKIE_KEYS: like?.env.LATCHKEY_COOKIE_KEYS ?? `${key()},${key()}`,
     LATCHKEY_SEED: 'demo',
     LATCHKEY_OPS_PORT: '0',
@@ -132,12 +144,13 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
   };
   const issuer = env.LATCHKEY_ISSUER ?? `http://localhost:${port}`;
 
-  const child = spawn(process.execPath, [entry, 'start'], {
+  const child = spawn(process.execPath, [...SHORT_LIVED, entry, 'start'], {
     env,
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let operator: Promise<Operator> | undefined;
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
   const ready = new Promise<void>((resolve, reject) => {
     const listen = (chunk: Buffer) => {
@@ -163,10 +176,16 @@ export async function startServer(options: ServerOptions = {}): Promise<TestServ
     process: child,
     demo,
     output: () => output,
-    cli: (args, input) => runLatchkey(args, env, input),
+    async cli(args, input) {
+      operator ??= import('./operator.js').then(({ openOperator }) =>
+        openOperator({ env, databaseUrl }),
+      );
+      return (await operator).hand(args, input);
+    },
     async stop(signal = 'SIGTERM') {
       child.kill(signal);
       const code = await exited;
+      await (await operator)?.close();
       await rm(dataDir, { recursive: true, force: true });
       await database?.drop();
       return code;

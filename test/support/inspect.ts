@@ -1,7 +1,7 @@
 /** Looks at a page as it is, in every setting people have. */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import type { AxeResults, RunOptions } from 'axe-core';
+import type { AxeResults, Result, RunOptions } from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect } from 'vitest';
 
@@ -24,19 +24,49 @@ export async function axeComplaints(
   what: 'everything' | 'colours' = 'everything',
   more: RunOptions = {},
 ): Promise<string[]> {
-  await page.evaluate(axeSource);
+  // Half a megabyte, so once for a page that is looked at in several settings.
+  if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axeSource);
   const options: RunOptions =
     what === 'colours' ? { runOnly: { type: 'rule', values: COLOUR_RULES } } : more;
+  // What passes is counted where it is: listing every element costs as much as looking at it.
   const { violations, passes, incomplete } = await page.evaluate(
-    (given) =>
-      (globalThis as unknown as { axe: { run(o: object): Promise<AxeResults> } }).axe.run(given),
-    options as object,
+    async (given) => {
+      const { axe } = globalThis as unknown as { axe: { run(o: object): Promise<AxeResults> } };
+      const found = await axe.run(given);
+      return {
+        violations: found.violations.map(({ id, nodes }: Result) => ({
+          id,
+          html: nodes.map((node) => node.html).join(' | '),
+        })),
+        passes: found.passes.length,
+        incomplete: found.incomplete.length,
+      };
+    },
+    { ...options, resultTypes: ['violations'] } as object,
   );
   // A page that axe found nothing on to look at was not looked at. Words on a gradient it leaves
   // undecided, so a page that has no others has no colours that pass.
-  const seen = what === 'everything' ? passes.length : passes.length + incomplete.length;
+  const seen = what === 'everything' ? passes : passes + incomplete;
   expect(seen).toBeGreaterThan(what === 'everything' ? 8 : 0);
-  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' | ')}`);
+  return violations.map(({ id, html }) => `${id}: ${html}`);
+}
+
+/** How people look at a page: phone and large screen, light and dark. */
+const SETTINGS = (['light', 'dark'] as const).flatMap((colorScheme) =>
+  [360, 1280].map((width) => ({ colorScheme, width })),
+);
+
+/** Puts the page into each setting in turn. */
+export async function inEverySetting(
+  page: Page,
+  look: (setting: { colorScheme: 'light' | 'dark'; width: number }) => Promise<void>,
+): Promise<void> {
+  for (const { colorScheme, width } of SETTINGS) {
+    // Colours that fade from one scheme to the other are neither.
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    await page.setViewportSize({ width, height: 800 });
+    await look({ colorScheme, width });
+  }
 }
 
 /**
@@ -50,19 +80,14 @@ export async function inspectPage(
   name: string,
   picture?: (file: string) => string,
 ): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    // Colours that fade from one scheme to the other are neither.
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-    for (const width of [360, 1280]) {
-      await page.setViewportSize({ width, height: 800 });
-      const found = await axeComplaints(page, colorScheme === 'light' ? 'everything' : 'colours');
-      expect({ name, width, colorScheme, found }).toEqual({ name, width, colorScheme, found: [] });
-      await expectNarrow(page, width);
-      if (!picture) continue;
-      const path = picture(`${name}-${width}-${colorScheme}.png`);
-      await page.screenshot({ path, fullPage: true });
-    }
-  }
+  await inEverySetting(page, async ({ colorScheme, width }) => {
+    const found = await axeComplaints(page, colorScheme === 'light' ? 'everything' : 'colours');
+    expect({ name, width, colorScheme, found }).toEqual({ name, width, colorScheme, found: [] });
+    await expectNarrow(page, width);
+    if (!picture) return;
+    const path = picture(`${name}-${width}-${colorScheme}.png`);
+    await page.screenshot({ path, fullPage: true });
+  });
 }
 
 /**

@@ -157,7 +157,8 @@ export function composeCore(
   const hasher = startPasswordHasher({
     // The processes of one machine share its cores, so they share the hashing as well.
     concurrency: Math.floor(availableParallelism() / config.workers),
-    onDemand: visiting,
+    // Nobody waits for a command over HTTP: it may well start the process on a busy machine.
+    ...(visiting ? { onDemand: true, maxWaitMs: 30_000 } : {}),
     onRestart: (reason) => log.warn({ reason }, 'the hashing process was replaced'),
     onRefused: (reason) => log.error({ reason }, 'a stored password hash was refused'),
   });

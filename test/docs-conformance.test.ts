@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type CommandLine, openCommandLine } from './support/command-line.js';
-import { cleanEnvironment } from './support/server.js';
+import { cleanEnvironment, SHORT_LIVED } from './support/server.js';
 
 const root = fileURLToPath(new URL('../', import.meta.url));
 const page = readFileSync(join(root, 'docs/conformance.md'), 'utf8');
@@ -24,7 +24,10 @@ afterAll(async () => {
 
 test('every command works, in the order of the page', { timeout: 240_000 }, async () => {
   const wrapper = join(directory, 'latchkey');
-  writeFileSync(wrapper, `#!/bin/sh\nexec "${process.execPath}" "${root}dist/main.js" "$@"\n`);
+  writeFileSync(
+    wrapper,
+    `#!/bin/sh\nexec "${process.execPath}" ${SHORT_LIVED.join(' ')} "${root}dist/main.js" "$@"\n`,
+  );
   chmodSync(wrapper, 0o755);
   const blocks = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => block);
   expect(blocks.length).toBeGreaterThan(5);

@@ -25,8 +25,8 @@ let upgraded: TestDomain;
 const compared: string[] = [];
 
 beforeAll(async () => {
-  hasher = startPasswordHasher({ parameters: CHEAP, concurrency: 1 });
-  newer = startPasswordHasher({ parameters: DEARER, concurrency: 1 });
+  hasher = startPasswordHasher({ parameters: CHEAP, concurrency: 1, maxWaitMs: 60_000 });
+  newer = startPasswordHasher({ parameters: DEARER, concurrency: 1, maxWaitMs: 60_000 });
   const keys = [masterKey('test')];
   const watched = {
     ...hasher,

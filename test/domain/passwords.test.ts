@@ -18,7 +18,7 @@ import { type Accounts, movableClock, openAccounts, twenty } from '../support/ac
 
 const GOOD = 'violet harbour untangles nine kites';
 
-const hasher = startPasswordHasher();
+const hasher = startPasswordHasher({ maxWaitMs: 60_000 });
 const strength = createPasswordStrength();
 const clock = movableClock();
 let accounts: Accounts;

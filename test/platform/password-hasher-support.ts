@@ -13,7 +13,8 @@ export const cheap = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 const open: PasswordHasher[] = [];
 
 export function start(options: PasswordHasherOptions = {}): PasswordHasher {
-  const hasher = startPasswordHasher(options);
+  // The process has the lowest priority and compiles itself: on a busy machine that takes a while.
+  const hasher = startPasswordHasher({ maxWaitMs: 60_000, ...options });
   open.push(hasher);
   return hasher;
 }

@@ -109,9 +109,11 @@ test('ten letters asked for at once: three are written, one link lives', async (
   const letters = (await lettersTo(server, mara.email)).map(linkIn).filter(Boolean);
   expect(letters.length).toBeGreaterThan(0);
   expect(letters.length).toBeLessThanOrEqual(3);
-  // The newest one opens the form, whatever became of the others.
-  const form = await openLink(openBrowser(server), letters[0] ?? '');
-  expect([form.status, form.body.includes('name="new_password"')]).toEqual([200, true]);
+  // One of them opens the form, whatever became of the others; letters may overtake each other.
+  const forms = [];
+  for (const link of letters) forms.push(await openLink(openBrowser(server), link));
+  const open = forms.filter(({ body }) => body.includes('name="new_password"'));
+  expect(open.map(({ status }) => status)).toEqual([200]);
   const sent = await people.query(
     `SELECT result FROM audit_events
       WHERE event = 'password_reset_requested' AND subject_id = $1 AND result = 'success'`,

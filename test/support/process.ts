@@ -5,7 +5,7 @@ import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { cleanEnvironment } from './server.js';
+import { cleanEnvironment, SHORT_LIVED } from './server.js';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 export const entry = join(root, 'dist/main.js');
@@ -28,12 +28,16 @@ export function launch(
   env: Readonly<Record<string, string>>,
   how: { command?: string; args?: readonly string[]; detached?: boolean } = {},
 ): Started {
-  const child = spawn(how.command ?? process.execPath, [...(how.args ?? [entry, 'start'])], {
-    env: { ...cleanEnvironment(), ...env },
-    cwd: root,
-    detached: how.detached ?? false,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    how.command ?? process.execPath,
+    [...(how.args ?? [...SHORT_LIVED, entry, 'start'])],
+    {
+      env: { ...cleanEnvironment(), ...env },
+      cwd: root,
+      detached: how.detached ?? false,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let stdout = '';
   let stderr = '';
   const ended = new Promise<{ code: number | null; signal: NodeJS.Signals | null }>((resolve) => {

@@ -10,8 +10,6 @@ export const settings: TestUserConfig = {
   testTimeout: 60_000,
   hookTimeout: 120_000,
   teardownTimeout: 20_000,
-  // Polling that names no time of its own.
-  expect: { poll: { timeout: 20_000, interval: 50 } },
   reporters: ['default', new TallyReporter()],
 };
 

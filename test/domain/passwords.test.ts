@@ -116,7 +116,7 @@ describe('a new password', () => {
         const context = { email: `${password}@example.org`, name: password, shops: [password] };
         const started = performance.now();
         await policy.assessPassword(password, context);
-        expect(performance.now() - started, `${length} × ${shape}`).toBeLessThan(5_000);
+        expect(performance.now() - started, `${length} × ${shape}`).toBeLessThan(200);
       }
     }
   });
@@ -227,7 +227,7 @@ describe('a password known from a leak', () => {
     failures.length = 0;
     const started = performance.now();
     expect(await askWith(answer).isBreached(P)).toBe('unknown');
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(performance.now() - started).toBeLessThan(1_000);
     expect(failures).toHaveLength(1);
     expect(String(failures[0])).not.toContain(SUFFIX);
   });

@@ -69,7 +69,7 @@ describe('a phone number', () => {
   it('is read in time that does not grow with a hostile length', () => {
     const begin = performance.now();
     faultsOf({ phone: ` ${'(-) '.repeat(500_000)}x`, name: 'x '.repeat(1_000_000) });
-    expect(performance.now() - begin).toBeLessThan(5_000);
+    expect(performance.now() - begin).toBeLessThan(500);
   });
 });
 

@@ -115,7 +115,7 @@ describe('a code', () => {
     for (const text of ['', 'UUUU-UUUU-UUUU-UUUU', '0'.repeat(15), '-'.repeat(50_000)]) {
       expect(await codes.spendRecoveryCode(id, text)).toBe(false);
     }
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(200);
   });
 
   test('survives a rotation of the keyring, and is worthless without its key', async () => {

@@ -157,7 +157,7 @@ describe('a code', () => {
     expect(await totp.checkTotp(id, ' '.repeat(50_000) + codeFrom(secret))).toMatchObject({
       kind: 'wrong',
     });
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(performance.now() - started).toBeLessThan(1_000);
   });
 
   test('of an account without an app is wrong', async () => {

@@ -17,6 +17,7 @@ import {
   WRONG,
   wrongCodeOf,
 } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 60_000 });
 
@@ -127,7 +128,7 @@ describe('POST /password', () => {
       { client_id: 'demo-storefront', details: { kept: true } },
     ]);
     await expect
-      .poll(() => letters(mara))
+      .poll(() => letters(mara), soon)
       .toContainEqual(expect.stringContaining('password was changed'));
     const check = await people.domain.credentials.checkPassword(mara.person.id, NEXT);
     expect(check.kind).toBe('right');

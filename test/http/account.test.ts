@@ -15,6 +15,7 @@ import {
 import { startServer, startTwoNodes, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, hiddenField, openBrowser } from '../support/shopper.js';
 import { browserAt, openPeople, PASSWORD, type People, WRONG } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 40_000, hookTimeout: 60_000 });
 
@@ -389,7 +390,7 @@ describe('changing the password', () => {
     const [event] = await recorded('password_changed', mara);
     expect(event).toMatchObject({ actor_kind: 'account', details: { kept: true, distrusted: 2 } });
     await expect
-      .poll(() => letters(mara))
+      .poll(() => letters(mara), soon)
       .toContainEqual(expect.stringContaining('password was changed'));
 
     // The old one opens nothing, the new one does.

@@ -36,7 +36,6 @@ import {
 import { startTwoNodes, type TestServer } from '../support/server.js';
 import { adminToken, demoClient, openBrowser } from '../support/shopper.js';
 import { openPeople, type People, type Person } from '../support/sign-in.js';
-import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -397,11 +396,11 @@ describe('what is refused', () => {
       await vi.waitFor(async () => {
         const { json } = await act(shopper.id);
         expect(json.error_description).toBe('actor_token is not acceptable');
-      }, soon);
+      });
     } finally {
       await allow(people, desk.client_id, ADMIN, [ACT]);
     }
-    await vi.waitFor(async () => expect((await act(shopper.id)).status).toBe(200), soon);
+    await vi.waitFor(async () => expect((await act(shopper.id)).status).toBe(200));
   });
 
   test('exchanging it again, the account, the administration and who the shopper is', async () => {

@@ -249,7 +249,7 @@ describe('bodies', () => {
         body: chunks,
       });
       expect([400, 413]).toContain(reply.status);
-      expect(Date.now() - begun).toBeLessThan(10_000);
+      expect(Date.now() - begun).toBeLessThan(1_500);
     }
   });
 
@@ -313,7 +313,7 @@ describe('bodies', () => {
     const begun = Date.now();
     const reply = await sendForm('/oauth2/token', fields);
     expect(reply.status).toBe(400);
-    expect(Date.now() - begun).toBeLessThan(10_000);
+    expect(Date.now() - begun).toBeLessThan(1_000);
   });
 
   test('fifty thousand characters anywhere are answered quickly', async () => {
@@ -337,7 +337,7 @@ describe('bodies', () => {
       const begun = Date.now();
       const reply = await attempt();
       expect(reply.status).toBeLessThan(500);
-      expect(Date.now() - begun).toBeLessThan(10_000);
+      expect(Date.now() - begun).toBeLessThan(1_000);
     }
   });
 });
@@ -685,7 +685,7 @@ describe('the admin API', () => {
       // What comes back says where, not all of it again.
       expect(reply.text.length).toBeLessThan(5_000);
     }
-    expect(Date.now() - begun).toBeLessThan(15_000);
+    expect(Date.now() - begun).toBeLessThan(3_000);
   });
 
   test('an id that is none is not found, and never reaches the database', async () => {

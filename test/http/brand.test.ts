@@ -7,7 +7,6 @@ import { command, type Database, openDatabase } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { adminToken, clientFor, logIn, openBrowser, type Reply } from '../support/shopper.js';
 import { openLogin } from '../support/sign-in.js';
-import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
 
@@ -144,7 +143,7 @@ describe('a brand', () => {
       "INSERT INTO client_brands (client_id, accent, updated_at) VALUES ('plain-shop', '#0000aa', now())",
     );
     await expect
-      .poll(async () => styleOf(await loginAt('plain-shop')), soon)
+      .poll(async () => styleOf(await loginAt('plain-shop')), { timeout: 5_000 })
       .toContain('--accent:#0000aa');
     await database.query("DELETE FROM client_brands WHERE client_id = 'plain-shop'");
   });

@@ -451,7 +451,9 @@ describe('a shopper', () => {
         timeout: 10_000,
       })
       .toBe(1);
-    await expect.poll(() => server.output()).toContain('a request for an approval cannot be shown');
+    await expect
+      .poll(() => server.output(), soon)
+      .toContain('a request for an approval cannot be shown');
     expect((await owner.open('/account')).status).toBe(200);
     await answerOldest(owner, 'approve');
     expect((await poll(server, id)).status).toBe(200);

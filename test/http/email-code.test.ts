@@ -570,13 +570,13 @@ describe('what is taken back in between', () => {
     );
     expect((await off?.())?.stdout).toContain('with a code by e-mail any more');
     try {
-      await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(404), soon);
+      await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(404));
       expect((await enterCode(one.browser, one.page, one.code)).status).toBe(404);
       expect((await openLogin(server, newBrowser())).body).not.toContain('/email-code');
     } finally {
       expect((await on?.())?.code).toBe(0);
     }
-    await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(200), soon);
+    await vi.waitFor(async () => expect((await one.browser.get(path)).status).toBe(200));
     expect((await enterCode(one.browser, one.page, one.code)).status).toBe(303);
     const changes = await people.query(
       `SELECT client_id, actor_kind, details FROM audit_events

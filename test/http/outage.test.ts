@@ -38,7 +38,6 @@ import {
   openBrowser,
   submitLogin,
 } from '../support/shopper.js';
-import { soon } from '../support/soon.js';
 
 let scratch: string;
 let postgres: EmbeddedPostgres;
@@ -250,7 +249,7 @@ const expectRecovery = async () => {
     const replies = await Promise.all([introspection?.(), token?.(), authorization?.()]);
     return replies.map((reply) => reply?.status);
   };
-  await expect.poll(works, soon).toEqual([200, 200, 303]);
+  await expect.poll(works, { timeout: 5_000, interval: 100 }).toEqual([200, 200, 303]);
   await expect.poll(async () => (await send('/health/ready')).status).toBe(200);
   expect(server.process.exitCode).toBeNull();
   expect(server.process.pid).toBe(pid);

@@ -364,7 +364,7 @@ test('a client that takes no newcomers has no such page, also when it changes it
   const off = await server.cli(['clients', 'sign-up', 'demo-storefront', 'off']);
   expect(off.code).toBe(0);
   try {
-    await vi.waitFor(async () => expect((await browser.get(path)).status).toBe(404), soon);
+    await vi.waitFor(async () => expect((await browser.get(path)).status).toBe(404));
     expect((await openLogin(server, newBrowser())).body).not.toContain('Create an account');
     expect((await openInvitation(newBrowser(), link)).status).toBe(410);
     expect((await browser.get(`${path}/code`)).status).toBe(404);
@@ -372,7 +372,7 @@ test('a client that takes no newcomers has no such page, also when it changes it
   } finally {
     await server.cli(['clients', 'sign-up', 'demo-storefront', 'on']);
   }
-  await vi.waitFor(async () => expect((await browser.get(path)).status).toBe(200), soon);
+  await vi.waitFor(async () => expect((await browser.get(path)).status).toBe(200));
   expect((await server.cli(['clients', 'sign-up', 'latchkey-account', 'on'])).code).toBe(1);
   expect((await server.cli(['clients', 'sign-up', 'demo-orders-api', 'on'])).code).toBe(1);
   expect((await server.cli(['clients', 'sign-up', 'nobody', 'on'])).code).toBe(1);

@@ -546,7 +546,7 @@ describe('a node', () => {
     transport = delivers;
     await locked;
     await vi.waitFor(async () => expect(await jobs()).toEqual([]), soon);
-    await expect.poll(() => logLines.join('')).toContain('a queue worker lost the database');
+    await expect.poll(() => logLines.join(''), soon).toContain('a queue worker lost the database');
     await enqueue();
     await vi.waitFor(() => expect(sent).toHaveLength(2), soon);
   });

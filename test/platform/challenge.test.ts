@@ -130,7 +130,7 @@ describe('the proof of work', () => {
         reason: 'malformed',
       });
     }
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(200);
   });
 
   test('a challenge made before the keys were rotated still counts, and says so once', async () => {
@@ -153,7 +153,7 @@ describe('the proof of work', () => {
     const real = createBotChallenge({ keys, clock });
     const started = performance.now();
     const { parameters } = await real.createChallenge(here);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(performance.now() - started).toBeLessThan(500);
     expect(parameters).toMatchObject({ algorithm: 'PBKDF2/SHA-256', cost: 5_000, keyLength: 32 });
     expect(parameters.keyPrefix).toHaveLength(32);
   });

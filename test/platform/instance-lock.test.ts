@@ -5,7 +5,6 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { claimInstance } from '../../src/platform/instance-lock.js';
 import { emptyDatabase, type FreshDatabase } from '../support/database.js';
-import { soon } from '../support/soon.js';
 
 const claimer = fileURLToPath(new URL('../support/claim-and-wait.ts', import.meta.url));
 
@@ -50,7 +49,7 @@ it('is free again at once when the server is killed', async () => {
   const ended = once(child, 'exit');
   child.kill('SIGKILL');
   await ended;
-  await expect.poll(() => claimAndRelease(), soon).toBe('free');
+  await expect.poll(() => claimAndRelease(), { timeout: 1_000, interval: 10 }).toBe('free');
 });
 
 async function claimAndRelease(): Promise<'free' | 'taken'> {

@@ -88,7 +88,9 @@ describe('a stored hash', () => {
       phc.replace('p=1', 'p=255'),
       phc.replace(/[^$]{43}$/, 'AAAA'),
     ];
+    const started = performance.now();
     for (const row of poisoned) expect(await hasher.verify(row, 'p'), row).toBe(false);
+    expect(performance.now() - started).toBeLessThan(2_000);
     expect(refused).toHaveLength(poisoned.length);
     expect(refused.join()).not.toContain('$');
     expect(await hasher.verify(phc, 'p')).toBe(true);
@@ -169,6 +171,6 @@ describe('a flood', () => {
       Array.from({ length: 50 }, () => outcome(hasher.verify(phc, 'right'))),
     );
     expect(new Set(answers)).toEqual(new Set([true, 'overloaded']));
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(performance.now() - started).toBeLessThan(1_000);
   });
 });

@@ -36,7 +36,6 @@ import {
   type Reply,
   submitLogin,
 } from '../support/shopper.js';
-import { soon } from '../support/soon.js';
 
 let server: TestServer;
 let other: TestServer;
@@ -470,7 +469,7 @@ describe('what one node does, the other knows', () => {
     expect(tokens.map(({ status }) => status)).toEqual([200, 200]);
     await command(server, 'clients', 'disable', 'robot');
     for (const node of [server, other]) {
-      await expect.poll(async () => (await ask(node)).status, soon).toBe(401);
+      await expect.poll(async () => (await ask(node)).status, { timeout: 1_000 }).toBe(401);
     }
     for (const { json } of tokens) {
       expect(await seenByOther(String(json.access_token))).toBe('{"active":false}');

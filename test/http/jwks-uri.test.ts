@@ -10,6 +10,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { ORDERS, post, register } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 180_000 });
 
@@ -107,7 +108,7 @@ test('nobody is called who may not be: not a socket is opened', async () => {
   expect([refused.status, refused.json.error]).toEqual([401, 'invalid_client']);
   expect(refused.text).not.toContain('127.0.0.1');
   expect(connections).toBe(0);
-  expect(careful.output()).toContain('over https only');
+  await expect.poll(() => careful.output(), soon).toContain('over https only');
 });
 
 test('its keys are fetched once for many, and prove who signed', async () => {

@@ -5,6 +5,7 @@ import { openRegister } from '../support/registration.js';
 import { startServer, type TestServer } from '../support/server.js';
 import type { Reply } from '../support/shopper.js';
 import { browserAt, openLogin, openPeople, type People, sendForm } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -28,14 +29,11 @@ const newBrowser = () => {
 const heading = ({ body }: Reply) =>
   (body.match(/<h1>([\s\S]*?)<\/h1>/)?.[1] ?? '').replace(/<[^>]*>/g, '');
 const letterTo = (email: string) =>
-  vi.waitFor(
-    async () => {
-      const [letter] = await lettersTo(server, email);
-      if (!letter) throw new Error(`no letter to ${email}`);
-      return letter;
-    },
-    { timeout: 15_000, interval: 100 },
-  );
+  vi.waitFor(async () => {
+    const [letter] = await lettersTo(server, email);
+    if (!letter) throw new Error(`no letter to ${email}`);
+    return letter;
+  }, soon);
 
 describe('what was begun in a German sign-in', () => {
   test('asks for the new password in German, in pages, letter and reasons', async () => {

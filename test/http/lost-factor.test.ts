@@ -10,6 +10,7 @@ import { command } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { adminToken, type Browser, hiddenField } from '../support/shopper.js';
 import { browserAt, codeOf, openPeople, type People } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -56,10 +57,10 @@ const resets = (id: string, init: { method?: string; body?: object; token?: stri
       : { body: JSON.stringify(init.body ?? { reason: 'phone lost' }) }),
   });
 const eventsOf = async (event: string, id: string) =>
-  people.query('SELECT details FROM audit_events WHERE event = $1 AND subject_id = $2', [
-    event,
-    id,
-  ]);
+  people.query(
+    'SELECT details FROM audit_events WHERE event = $1 AND subject_id = $2 ORDER BY id',
+    [event, id],
+  );
 const hasApp = (id: string) => people.domain.credentials.hasTotp(id);
 /** The waiting time goes by. */
 const wait = (id: string) =>
@@ -71,19 +72,15 @@ const wait = (id: string) =>
 async function letterTo(email: string, subject: string): Promise<string> {
   let text = '';
   await expect
-    .poll(
-      async () => {
-        const all = (await (await fetch(`${server.issuer}/dev/mailbox.json`)).json()) as {
-          to: string;
-          subject: string;
-          text: string;
-        }[];
-        text =
-          all.find((one) => one.to.includes(email) && one.subject.includes(subject))?.text ?? '';
-        return text;
-      },
-      { timeout: 15_000 },
-    )
+    .poll(async () => {
+      const all = (await (await fetch(`${server.issuer}/dev/mailbox.json`)).json()) as {
+        to: string;
+        subject: string;
+        text: string;
+      }[];
+      text = all.find((one) => one.to.includes(email) && one.subject.includes(subject))?.text ?? '';
+      return text;
+    }, soon)
     .not.toBe('');
   return text;
 }

@@ -222,7 +222,9 @@ const expectLater = async (name: string, errand: () => Promise<WireReply>) => {
   }
   expect([name, reply.text]).toEqual([
     name,
-    expect.not.stringMatching(/"active"|invalid_(client|grant|token)|not right|ECONN|postgres/i),
+    expect.not.stringMatching(
+      /"active"|invalid_(client|grant|token)|not right|ECONN(REF|RES|ABO)|postgres/i,
+    ),
   ]);
   const type = reply.headers['content-type'] ?? '';
   if (type.includes('problem+json')) {

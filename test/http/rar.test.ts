@@ -138,6 +138,21 @@ async function codeFor(fields: Fields, browser?: Browser): Promise<string> {
 const redeem = (code: string, changes: Fields = {}) =>
   post(server, '/oauth2/token', redemption(code, { client_id: 'till', ...changes }));
 
+/** Until several wait for a lock and no more join them; the server gives up after a second. */
+async function everybodyWaits(): Promise<void> {
+  // The connection that holds the lock would see the same picture of it all the time.
+  const onlooker = await openDatabase(server);
+  for (let [before, now] = [0, 0]; now < 2 || now !== before; ) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    const [row] = await onlooker.query(
+      `SELECT count(*)::int AS waiting FROM pg_stat_activity
+        WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+    );
+    [before, now] = [now, Number(row?.waiting)];
+  }
+  await onlooker.close();
+}
+
 async function tell(as: string, token: unknown): Promise<Record<string, unknown>> {
   return (await postAs(server, as, '/oauth2/introspect', { token: String(token) })).json;
 }
@@ -302,7 +317,7 @@ describe('an approval', () => {
     await database.query('BEGIN');
     await database.query(`SELECT 1 FROM artifacts WHERE kind = 'Interaction' FOR UPDATE`);
     const racing = Promise.all(Array.from({ length: 6 }, () => browser.get(sent.location ?? '')));
-    await new Promise((resolve) => setTimeout(resolve, 1000));
+    await everybodyWaits();
     await database.query('COMMIT');
     const replies = await racing;
     const codes = replies.filter((reply) => reply.location && toldTo(reply).code);

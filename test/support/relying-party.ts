@@ -1,11 +1,10 @@
 /** A client's server on loopback that is told of log-outs, and believes nothing unchecked. */
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import { ORDERS, register } from './protocol.js';
-import type { TestServer } from './server.js';
+import { freePort, type TestServer } from './server.js';
 
 export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
@@ -36,7 +35,8 @@ export async function openRelyingParty(
   const party = {
     id,
     redirectUri: `https://${id}.example/callback`,
-    port: 0,
+    // Not one that the system would give: while nobody listens, somebody's connection might get it.
+    port: await freePort(),
     notices: [] as JWTPayload[],
     faults: [] as string[],
     answer: 200 as number | 'hang',
@@ -57,7 +57,6 @@ export async function openRelyingParty(
       });
       http = opened;
       await new Promise<void>((resolve) => opened.listen(party.port, '127.0.0.1', resolve));
-      party.port = (opened.address() as AddressInfo).port;
     },
     async deaf() {
       const ended = new Promise((resolve) => http?.close(resolve));

@@ -1,5 +1,6 @@
 /** A wire to a server that the test can cut, or let fall silent, and mend again. */
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './server.js';
 
 export type SeverableWire = {
   readonly port: number;
@@ -35,10 +36,10 @@ export async function openSeverableWire(target: () => number): Promise<Severable
     far.on('data', (chunk) => silent || near.write(chunk));
   };
   const listen = (port: number) =>
-    new Promise<number>((resolve, reject) => {
+    new Promise<void>((resolve, reject) => {
       server = createServer(accept);
       server.once('error', reject);
-      server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
+      server.listen(port, '127.0.0.1', () => resolve());
     });
   const breakAll = () => {
     for (const end of ends) end.destroy();
@@ -50,7 +51,9 @@ export async function openSeverableWire(target: () => number): Promise<Severable
       breakAll();
     });
 
-  const port = await listen(0);
+  // Not one that the system would give: while the wire is cut, somebody's connection might get it.
+  const port = await freePort();
+  await listen(port);
   return {
     port,
     cut: stop,

@@ -7,6 +7,9 @@ export const settings: TestUserConfig = {
   globalSetup: ['test/support/global-setup.ts'],
   pool: 'forks',
   maxWorkers: 2,
+  // Where `localhost` is 127.0.0.1 and ::1, Node gives up on the first after 250 ms: a test that
+  // was not given the processor for as long would then find nobody at the second.
+  execArgv: ['--network-family-autoselection-attempt-timeout=10000'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
   teardownTimeout: 20_000,

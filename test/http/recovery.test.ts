@@ -24,6 +24,7 @@ import {
   sendForm,
   WRONG,
 } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -221,7 +222,7 @@ describe('asking for a letter', () => {
     for (const from of ['x', 'A'.repeat(43), '//evil.example', '../x', '"><script>']) {
       const page = await newBrowser().get(`/recovery?from=${encodeURIComponent(from)}`);
       expect(page.status).toBe(200);
-      expect(page.body).not.toMatch(/evil|<script>|\/signin\//);
+      expect(page.body).not.toMatch(/evil\.example|<script>|\/signin\//);
     }
   });
 });
@@ -272,7 +273,7 @@ describe('the link', () => {
     }
     for (const letter of await lettersTo(server, mara.email)) {
       expect(linkIn(letter)).toMatch(new RegExp(`^${server.issuer}/recovery/[\\w-]{43}$`));
-      expect(JSON.stringify(letter)).not.toContain('evil');
+      expect(JSON.stringify(letter)).not.toContain('evil.example');
     }
   });
 
@@ -446,7 +447,7 @@ describe('after the reset', () => {
     await vi.waitFor(
       async () =>
         expect((await lettersTo(server, mara.email))[0]?.subject).toContain('password was changed'),
-      { timeout: 10_000 },
+      soon,
     );
 
     expect((await logIn(newBrowser(), mara, PASSWORD)).status).toBe(422);

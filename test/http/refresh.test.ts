@@ -29,6 +29,7 @@ import {
   reuseLetters,
 } from '../support/refresh.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { soon } from '../support/soon.js';
 
 let server: TestServer;
 let database: Database;
@@ -65,16 +66,13 @@ const expectRefused = (answer: Answer) => {
 
 /** Waits until no letter waits. */
 const allSent = () =>
-  vi.waitFor(
-    async () => {
-      const [row] = await database.query(
-        `SELECT count(*)::int AS waiting FROM graphile_worker.jobs
+  vi.waitFor(async () => {
+    const [row] = await database.query(
+      `SELECT count(*)::int AS waiting FROM graphile_worker.jobs
           WHERE task_identifier LIKE '%letter%'`,
-      );
-      expect(row?.waiting).toBe(0);
-    },
-    { timeout: 20_000, interval: 100 },
-  );
+    );
+    expect(row?.waiting).toBe(0);
+  }, soon);
 
 describe('within the grace', () => {
   test('whoever comes second gets the very same answer, and no branch begins', async () => {
@@ -319,14 +317,11 @@ describe('after the grace', () => {
     );
     expect(left).toEqual([]);
 
-    const [letter] = await vi.waitFor(
-      async () => {
-        const letters = await reuseLetters(server, user.email);
-        if (letters.length === 0) throw new Error('no letter yet');
-        return letters;
-      },
-      { timeout: 15_000, interval: 100 },
-    );
+    const [letter] = await vi.waitFor(async () => {
+      const letters = await reuseLetters(server, user.email);
+      if (letters.length === 0) throw new Error('no letter yet');
+      return letters;
+    }, soon);
     expect(letter?.text).toContain(`${server.issuer}/account/sessions`);
     expect(letter?.html).toContain(`href="${server.issuer}/account/sessions"`);
     expect(letter?.text).not.toContain(family.refresh);

@@ -18,6 +18,7 @@ import {
   WRONG,
   wrongCodeOf,
 } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
@@ -167,7 +168,7 @@ describe('somebody who guessed the password of an account with an app', () => {
     const [event] = await recorded('login_suspicious', mara);
     expect(event).toMatchObject({ details: { why: 'after_failures' } });
     await expect
-      .poll(() => subjectsTo(mara), { timeout: 15_000 })
+      .poll(() => subjectsTo(mara), soon)
       .toEqual([expect.stringContaining('New sign-in')]);
   });
 
@@ -181,7 +182,7 @@ describe('somebody who guessed the password of an account with an app', () => {
     expect(page.status).toBe(410);
     expect(await recorded('sign_in_void', mara)).toHaveLength(1);
     await expect
-      .poll(() => subjectsTo(mara), { timeout: 15_000 })
+      .poll(() => subjectsTo(mara), soon)
       .toEqual([expect.stringContaining('was stopped')]);
   });
 
@@ -228,7 +229,7 @@ describe('a lost second factor', () => {
     expect((await enter(newBrowser(), mara)).status).toBe(303);
     expect(await recorded('second_factor_removed', mara)).toHaveLength(1);
     await expect
-      .poll(() => subjectsTo(mara), { timeout: 15_000 })
+      .poll(() => subjectsTo(mara), soon)
       .toContainEqual(expect.stringContaining('second step was removed'));
     expect(await (await reset(admin)).json()).toEqual({ removed: false });
   });

@@ -19,8 +19,9 @@ import {
   WRONG,
   wrongCodeOf,
 } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
-vi.setConfig({ testTimeout: 30_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const ONE = { acr: 'urn:latchkey:acr:1', amr: ['pwd'] };
 const TWO = { acr: 'urn:latchkey:acr:2', amr: ['pwd', 'otp', 'mfa'] };
@@ -226,7 +227,7 @@ describe('an account with an authenticator app', () => {
     expect((await withCode(third, other.toLowerCase().replaceAll('-', ''))).status).toBe(303);
     expect(await recorded('recovery_code_used', mara)).toHaveLength(2);
     await expect
-      .poll(async () => (await letters(mara.email)).length, { timeout: 15_000 })
+      .poll(async () => (await letters(mara.email)).length, soon)
       .toBeGreaterThanOrEqual(2);
   });
 
@@ -463,7 +464,7 @@ describe('a log-in that is out of the ordinary', () => {
       ({ details }) => (details as { why: string }).why,
     );
   const told = (person: Person) =>
-    expect.poll(async () => (await letters(person.email)).length, { timeout: 15_000 });
+    expect.poll(async () => (await letters(person.email)).length, soon);
 
   test('after failures is recorded, and the owner gets a letter', async () => {
     const person = await people.add();

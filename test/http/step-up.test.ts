@@ -173,12 +173,18 @@ describe('what an operator asks for a scope', () => {
     await age(nora, 61);
     expect(await silently(browser, LOOKING)).toBe('code');
 
+    // The change was made elsewhere; this node hears of it within the second.
     await require('--max-age', '60');
+    await expect.poll(() => silently(browser, LOOKING)).toBe('login_required');
     const stale = await openLogin(server, browser, LOOKING);
     expect(formWith(stale, 'password')).toBeDefined();
     expect(await silently(browser, { scope: 'openid' })).toBe('code');
 
+    await age(nora, 0);
+    await expect.poll(() => silently(browser, LOOKING)).toBe('code');
     await require('--acr', TWO.acr);
+    await expect.poll(() => silently(browser, LOOKING)).toBe('login_required');
+    await age(nora, 61);
     const weak = await openLogin(server, browser, LOOKING);
     const login = { login: nora.email, password: nora.password };
     const asked = await sendForm(browser, weak, 'password', login);
@@ -186,7 +192,7 @@ describe('what an operator asks for a scope', () => {
     expect(asked.body).toContain('/enrolment"');
 
     await require('--none');
-    expect(await silently(browser, LOOKING)).toBe('code');
+    await expect.poll(() => silently(browser, LOOKING)).toBe('code');
   });
 
   test('can be anything that a log-in here can be', async () => {

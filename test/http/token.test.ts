@@ -425,6 +425,9 @@ describe('who the client is', () => {
     const right = await token(asks, { authorization: basic(closed) });
     expect(right.status).toBe(200);
     await command(server, 'clients', 'disable', closed.client_id);
+    await expect
+      .poll(async () => (await token(asks, { authorization: basic(closed) })).status)
+      .toBe(401);
     const pairs = [
       { client_id: 'demo-automation', client_secret: 'wrong' },
       { client_id: 'demo-automation', client_secret: 'x'.repeat(43) },
@@ -528,7 +531,7 @@ describe('who the client is', () => {
     const third = await server.cli(['clients', 'secret', 'rotating']);
     expect(third.code).toBe(1);
     await command(server, 'clients', 'secret', 'rotating', '--replace', issued.secret_id);
-    expect(await works(issued.client_secret)).toBe(false);
+    await expect.poll(() => works(issued.client_secret)).toBe(false);
     expect(await works(first.client_secret)).toBe(true);
   }, 60_000);
 });

@@ -19,6 +19,7 @@ import {
   type Started,
 } from '../support/process.js';
 import { cleanEnvironment, freePort, runLatchkey } from '../support/server.js';
+import { soon } from '../support/soon.js';
 
 const key = () => randomBytes(32).toString('base64');
 const keys = () => ({
@@ -198,7 +199,7 @@ describe('a port that is taken', () => {
       LATCHKEY_OPS_PORT: String(port),
     });
     await server.ready;
-    await expect.poll(() => server.stdout()).toContain('/metrics is not served');
+    await expect.poll(() => server.stdout(), soon).toContain('/metrics is not served');
     expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
     squatter.close();
   });

@@ -102,7 +102,7 @@ describe('a change of password meets', () => {
       ]);
       expect(changed.status).toBe(303);
       for (const reply of replies) {
-        const code = new URL(reply.location ?? '').searchParams.get('code');
+        const code = new URL(reply.location ?? '', server.issuer).searchParams.get('code');
         if (!code) continue;
         const { json } = await post(
           server,

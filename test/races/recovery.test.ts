@@ -154,7 +154,7 @@ test('a reset meets a refresh and an authorization in flight: nothing of them li
       expect(await isAlive(refreshed.json.access_token)).toBe(false);
       expect((await refresh(refreshed.json.refresh_token)).status).toBe(400);
     }
-    const code = new URL(silent.location ?? '').searchParams.get('code');
+    const code = new URL(silent.location ?? '', server.issuer).searchParams.get('code');
     if (code) {
       const late = await post(server, '/oauth2/token', redemption(code, { resource: ORDERS }));
       if (late.json.access_token) expect(await isAlive(late.json.access_token)).toBe(false);

@@ -1,9 +1,9 @@
 /** A client's server on loopback that is told of log-outs, and believes nothing unchecked. */
 import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import { freePort } from './port.js';
 import { ORDERS, register } from './protocol.js';
 import type { TestServer } from './server.js';
 
@@ -56,8 +56,9 @@ export async function openRelyingParty(
         });
       });
       http = opened;
+      // One that stays free while nobody listens.
+      party.port ||= await freePort();
       await new Promise<void>((resolve) => opened.listen(party.port, '127.0.0.1', resolve));
-      party.port = (opened.address() as AddressInfo).port;
     },
     async deaf() {
       const ended = new Promise((resolve) => http?.close(resolve));

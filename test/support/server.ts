@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
-import { freePort } from '../../src/platform/free-port.js';
 import { demoDatabase, freshDatabase } from './database.js';
 import type { Operator } from './operator.js';
+import { freePort } from './port.js';
 
 export { freePort };
 

@@ -150,7 +150,7 @@ describe.skipIf(process.platform !== 'linux')('two workers', () => {
       const bad = answers.filter(({ status }) => status !== 200);
       // What the dead one held is lost; whoever asks afterwards is answered.
       expect(bad.length).toBeLessThanOrEqual(4);
-      for (const { at } of bad) expect(at).toBeLessThan(killedAt + 250);
+      for (const { at } of bad) expect(at).toBeLessThan(killedAt + 1_000);
       expect(answers.length).toBeGreaterThan(20);
       expect(workers()).toHaveLength(2);
       expect(workers()).not.toContain(killed);

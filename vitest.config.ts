@@ -7,8 +7,9 @@ export const settings: TestUserConfig = {
   globalSetup: ['test/support/global-setup.ts'],
   pool: 'forks',
   maxWorkers: 2,
-  testTimeout: 60_000,
-  hookTimeout: 120_000,
+  // A machine with something else to do takes ten times as long; it costs only what hangs.
+  testTimeout: 120_000,
+  hookTimeout: 180_000,
   teardownTimeout: 20_000,
   reporters: ['default', new TallyReporter()],
 };

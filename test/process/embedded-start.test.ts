@@ -27,7 +27,7 @@ import { clientFor, demoClient, obtainTokens } from '../support/shopper.js';
 import { soon } from '../support/soon.js';
 
 // Whole processes come and go here; a busy machine may take its time.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let data: DataDirectory;
 let port: number;

@@ -8,7 +8,7 @@ import { launch, openDataDirectory } from '../support/process.js';
 import { freePort, startServer, type TestServer } from '../support/server.js';
 import { demoClient, introspect } from '../support/shopper.js';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const CATALOG = 'https://api.demo-shop.example/catalog';
 const ADMIN = 'urn:latchkey:admin';

@@ -15,7 +15,7 @@ import { type Demo, freePort, type TestServer } from '../support/server.js';
 import { obtainTokens } from '../support/shopper.js';
 import { soon } from '../support/soon.js';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let data: DataDirectory;
 let server: Started;

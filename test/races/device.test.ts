@@ -36,7 +36,7 @@ beforeAll(async () => {
   nodes = [first, second];
   database = await openDatabase(first);
   people = await openPeople(first);
-}, 90_000);
+}, 180_000);
 afterAll(async () => {
   await people?.close();
   await database?.close();
@@ -72,7 +72,7 @@ test('a device code is redeemed once', async () => {
       return true;
     });
   }
-}, 120_000);
+}, 180_000);
 
 test('of fifty polls at once one is in time, whichever node they reach', async () => {
   await untilAnswered(50, async (crowd) => {
@@ -119,7 +119,7 @@ test('two shoppers who say yes at the same moment: one of them signs in', async 
     const [payload = ''] = String(tokens.json.id_token).split('.').slice(1);
     expect(JSON.parse(Buffer.from(payload, 'base64url').toString()).sub).toBe(persons[winner]?.id);
   }
-}, 60_000);
+}, 180_000);
 
 test('the sign-in that a code leads to may go on at the other node', async () => {
   const person = await people.add();

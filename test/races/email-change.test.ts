@@ -19,7 +19,7 @@ import { startTwoNodes, type TestServer } from '../support/server.js';
 import { type Browser, hiddenField, openBrowser, type Reply } from '../support/shopper.js';
 import { openPeople, PASSWORD, type People } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };

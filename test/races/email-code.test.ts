@@ -16,7 +16,7 @@ import {
 } from '../support/shopper.js';
 import { openPeople, type People, type Person } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
 
@@ -166,7 +166,7 @@ test('a code and a newer one at once: never both open the door', async () => {
 });
 
 // A machine may be too busy to form the queue within the second for which anybody waits in it.
-const IN_ORDER = { retry: 3, timeout: 60_000 };
+const IN_ORDER = { retry: 3, timeout: 180_000 };
 
 /** Holds the account while the steps begin, each once the one before it waits; then lets go. */
 async function queueBehind<T>(mara: Person, steps: readonly (() => Promise<T>)[]): Promise<T[]> {

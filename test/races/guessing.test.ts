@@ -18,7 +18,7 @@ import {
   WRONG,
 } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 180_000 });
 
 const LIMIT = 10;
 const ACCOUNTS = 20;

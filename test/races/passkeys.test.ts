@@ -18,7 +18,7 @@ let people: People;
 beforeAll(async () => {
   [server, other] = await startTwoNodes();
   people = await openPeople(server);
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await people.close();
   await other.stop();
@@ -69,7 +69,7 @@ test('twenty answers to one question for a new passkey make one', async () => {
   const added = `SELECT count(*) FROM audit_events
                   WHERE event = 'passkey_added' AND subject_id = $1`;
   expect(await count(added, mara)).toBe(1);
-}, 60_000);
+}, 180_000);
 
 test('twenty uses of one signature sign in once', async () => {
   for (let round = 0; round < 4; round += 1) {
@@ -93,4 +93,4 @@ test('twenty uses of one signature sign in once', async () => {
       return true;
     });
   }
-}, 60_000);
+}, 180_000);

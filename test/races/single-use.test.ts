@@ -47,7 +47,7 @@ beforeAll(async () => {
   await writeFile(jwks, JSON.stringify({ keys: [await exportJWK(robotKeys.publicKey)] }));
   const keys = ['--auth', 'private_key_jwt', '--jwks', jwks, '--allow', `${ORDERS}=orders:read`];
   await register(first, 'robot', keys);
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await database.close();
   await nodes[1]?.stop();
@@ -224,7 +224,7 @@ describe('client secrets', () => {
   });
 
   test('never more than two live, however many operators ask at once', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const entry = (first.env.LATCHKEY_KEYRING ?? '').split(':');
     const keyring = createKeyring([

@@ -10,8 +10,9 @@ export const settings: TestUserConfig = {
   // Where `localhost` is 127.0.0.1 and ::1, Node gives up on the first after 250 ms: a test that
   // was not given the processor for as long would then find nobody at the second.
   execArgv: ['--network-family-autoselection-attempt-timeout=10000'],
-  testTimeout: 60_000,
-  hookTimeout: 120_000,
+  // A machine with something else to do takes ten times as long; it costs only what hangs.
+  testTimeout: 120_000,
+  hookTimeout: 180_000,
   teardownTimeout: 20_000,
   reporters: ['default', new TallyReporter()],
 };

@@ -8,6 +8,7 @@ import { Client } from 'pg';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { applyMigrations, diffSchema, MigrationError } from '../../src/platform/migrate.js';
 import { emptyDatabase, type FreshDatabase } from '../support/database.js';
+import { soon } from '../support/soon.js';
 
 const SCHEMA = `
 datasource db {
@@ -144,8 +145,9 @@ describe('a migration that fails', () => {
   it('because the node was killed in the middle is finished by the next start', async () => {
     await migration('20260102000000_faulty', 'CREATE TABLE b (id int); SELECT pg_sleep(30);');
     const killed = apply().catch((error: unknown) => error);
-    const backends = `FROM pg_stat_activity WHERE query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()`;
-    await expect.poll(() => query(`SELECT pid ${backends}`)).toHaveLength(1);
+    const backends = `FROM pg_stat_activity WHERE datname = current_database()
+      AND query LIKE '%pg_sleep(30)%' AND pid <> pg_backend_pid()`;
+    await expect.poll(() => query(`SELECT pid ${backends}`), soon).toHaveLength(1);
     await query(`SELECT pg_terminate_backend(pid) ${backends}`);
     expect(await killed).toBeInstanceOf(MigrationError);
     await migration('20260102000000_faulty', 'CREATE TABLE b (id int);');

@@ -17,6 +17,7 @@ import { openRedis, type RedisConnection } from '../../src/platform/redis.js';
 import { type FreshDatabase, freshDatabase } from '../support/database.js';
 import { hasRedis } from '../support/redis.js';
 import { startRedis, type TestRedis } from '../support/redis-server.js';
+import { soon } from '../support/soon.js';
 
 const keyring = createKeyring([{ id: 'k', key: new Uint8Array(randomBytes(32)) }]);
 
@@ -228,7 +229,8 @@ describe.skipIf(!hasRedis())('in Redis', () => {
     await limits.clientAuthFailures.record({ clientId: 'the-shop', ip: '203.0.113.77' });
     const keys = (await redis.client.keys('*')).join('\n');
     expect(keys).toContain('latchkey:failures:');
-    expect(keys).not.toMatch(/secret|person|the-shop|203\.0|cb0071/i);
+    // As they would be written: any six letters, large or small, are in digests sooner or later.
+    expect(keys).not.toMatch(/secret|person|the-shop|203\.0|cb0071|CB0071/);
     for (const key of await redis.client.keys('*')) {
       expect(await redis.client.ttl(key)).toBeGreaterThan(0);
     }
@@ -254,7 +256,7 @@ describe.skipIf(!hasRedis() || process.env.REDIS_URL !== undefined)('Redis goes 
     const seen: string[] = [];
     try {
       await expect
-        .poll(() => [first.client.status, second.client.status])
+        .poll(() => [first.client.status, second.client.status], soon)
         .toEqual(['ready', 'ready']);
       const onStandIn = (store: string) => {
         seen.push(store);
@@ -269,7 +271,7 @@ describe.skipIf(!hasRedis() || process.env.REDIS_URL !== undefined)('Redis goes 
       const pending = fail(one, other, 40, oneName);
       server?.stop();
       await pending;
-      await expect.poll(() => second.client.status).not.toBe('ready');
+      await expect.poll(() => second.client.status, soon).not.toBe('ready');
       const started = performance.now();
       await fail(one, ip, 39, oneName);
       expect(await one.check(ip)).toEqual(OK);
@@ -301,7 +303,7 @@ describe.skipIf(!hasRedis() || process.env.REDIS_URL !== undefined)('Redis goes 
     const server = await startRedis(scratch);
     const redis = openRedis({ url: new Secret(server?.url ?? '') });
     try {
-      await expect.poll(() => redis.client.status).toBe('ready');
+      await expect.poll(() => redis.client.status, soon).toBe('ready');
       await redis.client.client('PAUSE', 3_000);
       const onStandIn = () => {
         asked += 1;

@@ -17,7 +17,8 @@ beforeEach(async () => {
   server.on('connection', () => {
     connections += 1;
   });
-  server.listen(0, '::');
+  // On both families, where there are both.
+  server.listen(0);
   await once(server, 'listening');
   port = (server.address() as AddressInfo).port;
 });
@@ -125,7 +126,7 @@ describe('what the operator allows', () => {
 });
 
 describe('an answer', () => {
-  const fetch = createOutboundFetch({ allow: ['127.0.0.1'], timeoutMs: 300 });
+  const fetch = createOutboundFetch({ allow: ['127.0.0.1'] });
   const call = (options = {}) => fetch(`http://127.0.0.1:${port}/here`, options);
 
   test('that leads elsewhere is not followed', async () => {
@@ -161,8 +162,9 @@ describe('an answer', () => {
       },
     ] satisfies RequestListener[]) {
       answer = listener;
+      const hasty = createOutboundFetch({ allow: ['127.0.0.1'], timeoutMs: 300 });
       const began = performance.now();
-      expect(await faultOf(call())).toBe('timed-out');
+      expect(await faultOf(hasty(`http://127.0.0.1:${port}/here`))).toBe('timed-out');
       expect(performance.now() - began).toBeLessThan(1_500);
     }
   });

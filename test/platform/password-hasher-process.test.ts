@@ -3,13 +3,17 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { PasswordHasher } from '../../src/platform/password-hasher.js';
 import { cheap, outcome, start } from './password-hasher-support.js';
 
+// Processes of the lowest priority come and go here; a busy machine may take its time.
+vi.setConfig({ testTimeout: 120_000 });
+
 const onLinux = process.platform === 'linux';
 
-async function until(condition: () => boolean, limitMs = 5_000): Promise<void> {
+/** For what a process of the lowest priority has to do: on a busy machine that takes a while. */
+async function until(condition: () => boolean, limitMs = 40_000): Promise<void> {
   const end = performance.now() + limitMs;
   while (!condition()) {
     if (performance.now() > end) throw new Error('waited in vain');
@@ -52,7 +56,7 @@ describe('the hashing process', () => {
     for (let death = 0; death < 4; death += 1) {
       await until(() => hasher.stats().pid !== undefined);
       process.kill(pidOf(hasher), 'SIGKILL');
-      await until(() => restarts.length === death + 1);
+      await until(() => restarts.length > death);
     }
     const [, second = 0, , fourth = 0] = restarts;
     expect(fourth - second).toBeGreaterThan(300);

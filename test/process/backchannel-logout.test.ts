@@ -16,7 +16,7 @@ import { startServer, type TestServer } from '../support/server.js';
 import { formAction, hiddenField } from '../support/shopper.js';
 import { soon } from '../support/soon.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let server: TestServer;
 let database: Database;

@@ -19,6 +19,7 @@ import {
   type Started,
 } from '../support/process.js';
 import { cleanEnvironment, freePort, runLatchkey } from '../support/server.js';
+import { soon } from '../support/soon.js';
 
 const key = () => randomBytes(32).toString('base64');
 const keys = () => ({
@@ -27,7 +28,7 @@ const keys = () => ({
 });
 
 // Whole processes come and go here; a busy machine may take its time.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let data: DataDirectory;
 beforeAll(async () => {
@@ -48,7 +49,10 @@ function begin(...args: Parameters<typeof launch>): Started {
   return started;
 }
 
-/** Starts a server that is not meant to come up; `ms` is how long it took to say why. */
+/**
+ * Starts a server that is not meant to come up; `ms` is how long it took to say why, the start of
+ * a process included, which a busy machine may take seconds for.
+ */
 async function refusal(env: Record<string, string>) {
   const began = performance.now();
   const started = begin({
@@ -130,7 +134,7 @@ describe('a database that cannot be reached', () => {
       const url = `postgresql://nobody@${host}:1/none`;
       const { code, complaints, ms } = await refusal({ DATABASE_URL: url, ...keys() });
       expect({ code, complaints }).toEqual({ code: 1, complaints: ONE_LINE });
-      expect(ms).toBeLessThan(5_000);
+      expect(ms).toBeLessThan(20_000);
     }
   });
 
@@ -142,7 +146,7 @@ describe('a database that cannot be reached', () => {
     const { code, complaints, ms } = await refusal({ DATABASE_URL: url, ...keys() });
     mute.close();
     expect({ code, complaints }).toEqual({ code: 1, complaints: ONE_LINE });
-    expect(ms).toBeLessThan(8_000);
+    expect(ms).toBeLessThan(20_000);
   });
 
   it('is told in one line when there is no such host, and in its own words when it refuses', async () => {
@@ -198,7 +202,7 @@ describe('a port that is taken', () => {
       LATCHKEY_OPS_PORT: String(port),
     });
     await server.ready;
-    await expect.poll(() => server.stdout()).toContain('/metrics is not served');
+    await expect.poll(() => server.stdout(), soon).toContain('/metrics is not served');
     expect(await server.end('SIGTERM')).toEqual({ code: 0, signal: null });
     squatter.close();
   });

@@ -13,8 +13,9 @@ import {
 } from '../support/process.js';
 import { type Demo, freePort, type TestServer } from '../support/server.js';
 import { obtainTokens } from '../support/shopper.js';
+import { soon } from '../support/soon.js';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 let data: DataDirectory;
 let server: Started;
@@ -149,12 +150,12 @@ describe.skipIf(process.platform !== 'linux')('two workers', () => {
       const bad = answers.filter(({ status }) => status !== 200);
       // What the dead one held is lost; whoever asks afterwards is answered.
       expect(bad.length).toBeLessThanOrEqual(4);
-      for (const { at } of bad) expect(at).toBeLessThan(killedAt + 250);
+      for (const { at } of bad) expect(at).toBeLessThan(killedAt + 1_000);
       expect(answers.length).toBeGreaterThan(20);
       expect(workers()).toHaveLength(2);
       expect(workers()).not.toContain(killed);
     }
-    await expect.poll(() => server.stdout()).toContain('A worker ended with SIGKILL');
+    await expect.poll(() => server.stdout(), soon).toContain('A worker ended with SIGKILL');
     expect(server.stdout().match(/Latchkey is ready/g)).toHaveLength(1);
   });
 });
@@ -195,10 +196,10 @@ describe.skipIf(process.platform !== 'linux')('two workers are told to stop', ()
       const closed = new Promise((resolve) => socket.once('close', resolve));
       return { socket, finished: closed.then(() => answer) };
     });
-    await sleep(300);
+    // Nobody tells when the workers have taken the connections.
+    await sleep(1_000);
     const ended = server.end('SIGTERM');
-    await sleep(400);
-    expect(await ask('/health/live')).toBe(0);
+    await expect.poll(() => ask('/health/live'), { timeout: 5_000 }).toBe(0);
     for (const { socket } of sockets) socket.write(form.slice(10));
     for (const { finished } of sockets) {
       expect(await finished).toMatch(/^HTTP\/1\.1 200 [\s\S]*"access_token"/);
@@ -220,7 +221,7 @@ describe.skipIf(process.platform !== 'linux')('two workers are told to stop', ()
     const pids = workers();
     const before = await data.json('demo.json');
     await server.end('SIGKILL');
-    await expect.poll(() => pids.filter(isAlive), { timeout: 10_000 }).toEqual([]);
+    await expect.poll(() => pids.filter(isAlive), soon).toEqual([]);
     server = launch({
       PORT: String(port),
       LATCHKEY_OPS_PORT: '0',

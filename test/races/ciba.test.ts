@@ -1,6 +1,7 @@
 /** One request, many hands: over two nodes it is answered once and fetched once. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownerAt } from '../support/account.js';
+import { isBusy, patiently, untilAnswered } from '../support/busy.js';
 import {
   addDesk,
   answerOldest,
@@ -31,7 +32,7 @@ beforeAll(async () => {
   people = await openPeople(first);
   second = await addDesk(people, 'second-desk');
   third = await addDesk(people, 'third-desk');
-}, 90_000);
+}, 180_000);
 afterAll(async () => {
   await people?.close();
   await nodes?.[1]?.stop();
@@ -60,34 +61,49 @@ const recordsOf = (subject: string) =>
 
 test('what was approved is fetched once', async () => {
   for (let round = 0; round < 3; round += 1) {
-    const owner = await someone();
-    const id = await asked(first, owner.person.email);
-    await answerOldest(owner, 'approve');
-    const replies = await atOnce(50, (index) => pollAt(index, id));
-    expect(replies.filter(({ status }) => status === 200).length).toBe(1);
-    for (const { status, json } of replies) {
-      if (status !== 200) expect([status, json.error]).toEqual([400, 'invalid_grant']);
-    }
+    await untilAnswered(50, async (crowd) => {
+      const owner = await someone();
+      const id = await asked(first, owner.person.email);
+      await answerOldest(owner, 'approve');
+      const replies = await atOnce(crowd, (index) => pollAt(index, id));
+      const told = replies.filter((reply) => !isBusy(reply));
+      const won = told.filter(({ status }) => status === 200).length;
+      expect(won).toBeLessThanOrEqual(1);
+      for (const { status, json } of told) {
+        if (status !== 200) expect([status, json.error]).toEqual([400, 'invalid_grant']);
+      }
+      if (told.length < crowd) return false;
+      expect(won).toBe(1);
+      return true;
+    });
   }
-}, 60_000);
+}, 180_000);
 
 test('of fifty polls at once one is in time, whichever node they reach', async () => {
-  const owner = await someone();
-  const id = await asked(first, owner.person.email);
-  const replies = await atOnce(50, (index) => pollAt(index, id));
-  const said = replies.map(({ json }) => json.error);
-  expect(said.filter((error) => error === 'authorization_pending').length).toBe(1);
-  expect(said.filter((error) => error === 'slow_down').length).toBe(49);
-}, 60_000);
+  await untilAnswered(50, async (crowd) => {
+    const owner = await someone();
+    const id = await asked(first, owner.person.email);
+    const replies = await atOnce(crowd, (index) => pollAt(index, id));
+    const said = replies.filter((reply) => !isBusy(reply)).map(({ json }) => json.error);
+    const inTime = said.filter((error) => error === 'authorization_pending').length;
+    expect(inTime).toBeLessThanOrEqual(1);
+    expect(said.filter((error) => error === 'slow_down').length).toBe(said.length - inTime);
+    if (said.length < crowd) return false;
+    expect(inTime).toBe(1);
+    return true;
+  });
+}, 180_000);
 
 /** Twenty requests to one person at once, of these desks in turn, over both nodes. */
 const burst = async (email: string, desks: readonly string[]) => {
   const replies = await atOnce(20, (index) =>
-    postToNode(
-      nodes[(index >> 1) % nodes.length] as TestServer,
-      ENDPOINT,
-      { scope: 'openid', login_hint: email },
-      { authorization: desks[index % desks.length] ?? '' },
+    patiently(() =>
+      postToNode(
+        nodes[(index >> 1) % nodes.length] as TestServer,
+        ENDPOINT,
+        { scope: 'openid', login_hint: email },
+        { authorization: desks[index % desks.length] ?? '' },
+      ),
     ),
   );
   const taken = replies.map(({ status }) => status);
@@ -112,7 +128,7 @@ test('of twenty requests at once to one shopper three wait, two of one desk', as
   expect(waitingPages(await other.open('/account/approvals')).length).toBe(3);
   // A name that nobody has is asked as often.
   expect(await burst('no.one@alder-oak.example', [authorization()])).toEqual([2]);
-}, 60_000);
+}, 180_000);
 
 test('of twenty requests at once as many count as the hour has left, and no refused one', async () => {
   const owner = await someone();
@@ -129,7 +145,7 @@ test('of twenty requests at once as many count as the hour has left, and no refu
   // Its own five are spent; nineteen refused ones have taken nothing of the other's.
   for (let turn = 0; turn < 4; turn += 1) expect(await send(authorization())).toBe(200);
   expect((await burst(email, [authorization(), third])).reduce((sum, one) => sum + one)).toBe(1);
-}, 60_000);
+}, 180_000);
 
 test('of a yes and a no at the same moment one counts, and it alone is on record', async () => {
   for (let round = 0; round < 5; round += 1) {
@@ -156,4 +172,4 @@ test('of a yes and a no at the same moment one counts, and it alone is on record
     );
     expect(grants.length).toBe(status === 200 ? 1 : 0);
   }
-}, 60_000);
+}, 180_000);

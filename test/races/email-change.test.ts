@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type Owner, ownerAt } from '../support/account.js';
+import { patiently } from '../support/busy.js';
 import { askForCode, awaitCode, moveTo, openUndo } from '../support/email-change.js';
 import {
   atOnce,
@@ -18,7 +19,7 @@ import { startTwoNodes, type TestServer } from '../support/server.js';
 import { type Browser, hiddenField, openBrowser, type Reply } from '../support/shopper.js';
 import { openPeople, PASSWORD, type People } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };
@@ -71,7 +72,7 @@ test('twenty right codes over two nodes: one change', async () => {
   const page = await askForCode(mara, email);
   const code = await awaitCode(server, email);
   const replies = await atOnce(20, (turn) => type(turn, mara, page, code));
-  expect(replies.filter(({ status }) => ![303, 410].includes(status))).toEqual([]);
+  expect(replies.filter(({ status }) => ![303, 410, 503].includes(status))).toEqual([]);
   expect(await events('email_changed', mara)).toHaveLength(1);
   expect(await ownerOf(email)).toBe(mara.person.id);
   expect(await ownerOf(mara.person.email)).toBeUndefined();
@@ -89,7 +90,7 @@ test('fifty guesses at once: five are looked at, and then nothing is left to gue
   expect(await events('email_change_void', mara)).toHaveLength(1);
   // A wrong one that is answered after the last try is told that it is over.
   expect(replies.filter(({ status }) => status === 422).length).toBeLessThanOrEqual(4);
-  expect(replies.filter(({ status }) => ![422, 410].includes(status))).toEqual([]);
+  expect(replies.filter(({ status }) => ![422, 410, 503].includes(status))).toEqual([]);
   expect((await type(0, mara, page, code)).status).toBe(410);
   expect(await ownerOf(email)).toBeUndefined();
 });
@@ -131,7 +132,7 @@ test('twenty uses of one link over two nodes: the address comes back once', asyn
   const link = await moveTo(server, mara, newEmail());
   const browser = openBrowser(server);
   const page = await openUndo(browser, link);
-  const replies = await atOnce(20, (turn) => undo(turn, browser, page));
+  const replies = await atOnce(20, (turn) => patiently(() => undo(turn, browser, page)));
   expect(replies.filter(({ status }) => status === 303)).toHaveLength(1);
   expect(replies.filter(({ status }) => status === 410)).toHaveLength(19);
   expect(await events('email_change_undone', mara)).toHaveLength(1);
@@ -178,7 +179,7 @@ test('the way back meets the thief’s next change, a refresh and an authorizati
       expect(await isAlive(refreshed.json.access_token)).toBe(false);
       expect((await refresh(refreshed.json.refresh_token)).status).toBe(400);
     }
-    const late = new URL(silent.location ?? '').searchParams.get('code');
+    const late = new URL(silent.location ?? '', server.issuer).searchParams.get('code');
     if (late) {
       const tokens = await post(server, '/oauth2/token', redemption(late, { resource: ORDERS }));
       if (tokens.json.access_token) expect(await isAlive(tokens.json.access_token)).toBe(false);

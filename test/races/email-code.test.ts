@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client as PgClient } from 'pg';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { isBusy, untilAnswered } from '../support/busy.js';
 import { anotherCode, askForCode, awaitCode, enterCode } from '../support/email-code.js';
 import { atOnce, authorizeUrl, post, postToNode, redemption } from '../support/protocol.js';
 import { startTwoNodes, type TestServer } from '../support/server.js';
@@ -15,7 +16,7 @@ import {
 } from '../support/shopper.js';
 import { openPeople, type People, type Person } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
 
@@ -64,6 +65,9 @@ const signIns = ({ id }: Person) =>
     id,
   ]);
 const statusesOf = (replies: readonly { status: number }[]) => replies.map(({ status }) => status);
+/** What those were told who were not turned away by a busy machine. */
+const told = (replies: readonly { status: number }[]) =>
+  statusesOf(replies.filter((reply) => !isBusy(reply)));
 const counted = (statuses: readonly number[], status: number) =>
   statuses.filter((one) => one === status).length;
 const revoke = async ({ id }: Person) => {
@@ -79,26 +83,37 @@ const hasSession = async (browser: Browser) =>
 
 test('twenty times the right code over two nodes: one sign-in', async () => {
   for (let round = 0; round < 3; round += 1) {
-    const one = await waiting();
-    const statuses = statusesOf(await atOnce(20, (turn) => type(turn, one, one.code)));
-    expect(counted(statuses, 303)).toBe(1);
-    expect(counted(statuses, 410)).toBe(19);
-    expect(await signIns(one.mara)).toHaveLength(1);
+    await untilAnswered(20, async (crowd) => {
+      const one = await waiting();
+      const statuses = told(await atOnce(crowd, (turn) => type(turn, one, one.code)));
+      expect(counted(statuses, 303)).toBeLessThanOrEqual(1);
+      expect(counted(statuses, 410)).toBe(statuses.length - counted(statuses, 303));
+      if (statuses.length < crowd) return false;
+      expect(counted(statuses, 303)).toBe(1);
+      expect(await signIns(one.mara)).toHaveLength(1);
+      return true;
+    });
   }
 });
 
 test('fifty guesses over two nodes: five are looked at, and the right one comes too late', async () => {
-  const one = await waiting();
-  const guesses = await atOnce(50, (turn) => type(turn, one, anotherCode(one.code, turn + 1)));
-  const statuses = statusesOf(guesses);
-  expect(counted(statuses, 422)).toBe(4);
-  expect(counted(statuses, 410)).toBe(46);
-  const looked = await people.query(
-    "SELECT 1 FROM audit_events WHERE event = 'sign_in_refused' AND subject_id = $1",
-    [one.mara.id],
-  );
-  expect(looked).toHaveLength(5);
-  expect((await enterCode(one.browser, one.page, one.code)).status).toBe(410);
+  await untilAnswered(50, async (crowd) => {
+    const one = await waiting();
+    const wrong = (turn: number) => anotherCode(one.code, turn + 1);
+    const statuses = told(await atOnce(crowd, (turn) => type(turn, one, wrong(turn))));
+    expect(counted(statuses, 422)).toBeLessThanOrEqual(4);
+    expect(counted(statuses, 410)).toBe(statuses.length - counted(statuses, 422));
+    if (statuses.length < crowd) return false;
+    expect(crowd).toBeGreaterThan(5);
+    expect(counted(statuses, 422)).toBe(4);
+    const looked = await people.query(
+      "SELECT 1 FROM audit_events WHERE event = 'sign_in_refused' AND subject_id = $1",
+      [one.mara.id],
+    );
+    expect(looked).toHaveLength(5);
+    expect((await enterCode(one.browser, one.page, one.code)).status).toBe(410);
+    return true;
+  });
 });
 
 test('the right code among nineteen guesses: one sign-in at most, five looked at', async () => {
@@ -151,7 +166,7 @@ test('a code and a newer one at once: never both open the door', async () => {
 });
 
 // A machine may be too busy to form the queue within the second for which anybody waits in it.
-const IN_ORDER = { retry: 3, timeout: 60_000 };
+const IN_ORDER = { retry: 3, timeout: 180_000 };
 
 /** Holds the account while the steps begin, each once the one before it waits; then lets go. */
 async function queueBehind<T>(mara: Person, steps: readonly (() => Promise<T>)[]): Promise<T[]> {
@@ -170,8 +185,10 @@ async function queueBehind<T>(mara: Person, steps: readonly (() => Promise<T>)[]
         );
         return row?.waiting;
       };
-      // They wait for a second at most (lock_timeout).
-      await expect.poll(queued, { interval: 5, timeout: 900 }).toBe(running.length);
+      // The first may take its time to get there; then they wait for a second at most
+      // (lock_timeout).
+      const timeout = running.length === 1 ? 10_000 : 900;
+      await expect.poll(queued, { interval: 5, timeout }).toBe(running.length);
     }
     await holder.query('COMMIT');
     return await Promise.all(running);
@@ -222,14 +239,19 @@ describe('a revocation meets a code', () => {
 });
 
 test('an unproven address, proven twenty times at once, is proven once', async () => {
-  const mara = await people.add();
-  await people.query('UPDATE accounts SET email_verified = false WHERE id = $1', [mara.id]);
-  const one = await waiting(1, mara);
-  const statuses = statusesOf(await atOnce(20, (turn) => type(turn, one, one.code)));
-  expect(counted(statuses, 303)).toBe(1);
-  const proofs = await people.query(
-    "SELECT 1 FROM audit_events WHERE event = 'address_confirmed' AND subject_id = $1",
-    [mara.id],
-  );
-  expect(proofs).toHaveLength(1);
+  await untilAnswered(20, async (crowd) => {
+    const mara = await people.add();
+    await people.query('UPDATE accounts SET email_verified = false WHERE id = $1', [mara.id]);
+    const one = await waiting(1, mara);
+    const statuses = told(await atOnce(crowd, (turn) => type(turn, one, one.code)));
+    expect(counted(statuses, 303)).toBeLessThanOrEqual(1);
+    if (statuses.length < crowd) return false;
+    expect(counted(statuses, 303)).toBe(1);
+    const proofs = await people.query(
+      "SELECT 1 FROM audit_events WHERE event = 'address_confirmed' AND subject_id = $1",
+      [mara.id],
+    );
+    expect(proofs).toHaveLength(1);
+    return true;
+  });
 });

@@ -1,5 +1,6 @@
 /** Guessing in bursts, over two nodes at once: ten guesses are ten guesses, and a code is one. */
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { patiently } from '../support/busy.js';
 import { atOnce, postToNode, type WireReply } from '../support/protocol.js';
 import { hasRedis, redisUrl } from '../support/redis.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -17,7 +18,7 @@ import {
   WRONG,
 } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 180_000 });
 
 const LIMIT = 10;
 const ACCOUNTS = 20;
@@ -177,14 +178,17 @@ describe('two nodes, one account', () => {
       // It holds the first slot before any other is sent: one that overtook it would be forgiven.
       while ((await counterCount()) === counters) await new Promise((go) => setTimeout(go, 1));
       // Nine more while it is being looked at: with it, all ten are spent.
-      await atOnce(LIMIT - 1, (at) => guess(at, `${WRONG} ${at}`));
+      const replies = await atOnce(LIMIT - 1, (at) => guess(at, `${WRONG} ${at}`));
       expect((await right).status).toBe(303);
       const later = await loginForm();
       for (let turn = 0; turn < 2 * LIMIT; turn += 1) {
-        await send(turn, later, { login: person.email, password: `${WRONG} later ${turn}` });
+        const password = `${WRONG} later ${turn}`;
+        replies.push(await send(turn, later, { login: person.email, password }));
       }
-      // Ten in a row after it, whichever came when. A counter that starts anew gives 19.
-      expect(await lookedAt(person)).toBe(LIMIT);
+      // Ten in a row after it, whichever came when. A counter that starts anew gives 19. On a
+      // machine too busy to look at one, that one is spent as well.
+      expect(await lookedAt(person)).toBeLessThanOrEqual(LIMIT);
+      expect((await lookedAt(person)) + count(replies, 503)).toBeGreaterThanOrEqual(LIMIT);
     }
   });
 
@@ -213,7 +217,9 @@ describe('two nodes, one code', () => {
     const person = await people.add({ app: true });
     const forms = await twentyForms(person, 'code');
     const code = codeOf(person.secret);
-    const replies = await atOnce(20, (at) => send(at, forms[at] as Form, { code }));
+    const replies = await atOnce(20, (at) =>
+      patiently(() => send(at, forms[at] as Form, { code })),
+    );
     expectPlain(replies);
     expect(count(replies, 303)).toBe(1);
   });
@@ -222,7 +228,9 @@ describe('two nodes, one code', () => {
     const person = await people.add({ app: true });
     const [code = ''] = await people.domain.credentials.replaceRecoveryCodes(person.id);
     const forms = await twentyForms(person, 'recovery_code');
-    const replies = await atOnce(20, (at) => send(at, forms[at] as Form, { recovery_code: code }));
+    const replies = await atOnce(20, (at) =>
+      patiently(() => send(at, forms[at] as Form, { recovery_code: code })),
+    );
     expectPlain(replies);
     expect(count(replies, 303)).toBe(1);
   });
@@ -231,7 +239,7 @@ describe('two nodes, one code', () => {
     const person = await people.add({ app: true });
     const form = await codeForm(person, 'code');
     const code = codeOf(person.secret);
-    const replies = await atOnce(20, (at) => send(at, form, { code }));
+    const replies = await atOnce(20, (at) => patiently(() => send(at, form, { code })));
     expect(count(replies, 303)).toBe(1);
   });
 });

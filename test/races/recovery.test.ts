@@ -16,7 +16,7 @@ import { startTwoNodes, type TestServer } from '../support/server.js';
 import { type Browser, hiddenField, openBrowser, type Reply } from '../support/shopper.js';
 import { openLogin, openPeople, type People, type Person, sendForm } from '../support/sign-in.js';
 
-vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 // Many of everything at once is the point here, so nobody is slowed down for it.
 const OFFLINE = { scope: 'openid offline_access orders:read', resource: ORDERS };
@@ -154,7 +154,7 @@ test('a reset meets a refresh and an authorization in flight: nothing of them li
       expect(await isAlive(refreshed.json.access_token)).toBe(false);
       expect((await refresh(refreshed.json.refresh_token)).status).toBe(400);
     }
-    const code = new URL(silent.location ?? '').searchParams.get('code');
+    const code = new URL(silent.location ?? '', server.issuer).searchParams.get('code');
     if (code) {
       const late = await post(server, '/oauth2/token', redemption(code, { resource: ORDERS }));
       if (late.json.access_token) expect(await isAlive(late.json.access_token)).toBe(false);

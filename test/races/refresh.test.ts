@@ -20,6 +20,7 @@ import {
   reuseLetters,
 } from '../support/refresh.js';
 import { CALM, startServer, type TestServer } from '../support/server.js';
+import { soon } from '../support/soon.js';
 
 let first: TestServer;
 let nodes: readonly TestServer[];
@@ -103,10 +104,8 @@ describe('fifty at once over two nodes', () => {
       expect(await isAlive(won?.json.access_token)).toBe(false);
       expect(summary(await storm(won?.json.refresh_token))).toEqual(['400 invalid_grant']);
       expect(await recorded(database, 'refresh_reuse', family.sub)).toHaveLength(1);
-      await vi.waitFor(async () => expect(await reuseLetters(first, user.email)).toHaveLength(1), {
-        timeout: 15_000,
-        interval: 100,
-      });
+      const letters = () => reuseLetters(first, user.email);
+      await vi.waitFor(async () => expect(await letters()).toHaveLength(1), soon);
     }
   });
 

@@ -1,9 +1,10 @@
 /** Finds or installs a Redis and runs it for the length of the tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { obtainProgram } from './debian.js';
+import { freePort } from './port.js';
 
 const SERVER = { programs: ['redis-server', 'valkey-server'], packages: ['redis-server'] };
 
@@ -27,21 +28,12 @@ export async function startRedis(directory: string): Promise<TestRedis | undefin
   return { url: `redis://127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('No free port for Redis');
-  return address.port;
-}
-
 async function accepting(port: number, child: ChildProcess): Promise<void> {
   let failure: Error | undefined;
   child.on('error', (error) => {
     failure = error;
   });
-  for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(15)) {
+  for (const deadline = Date.now() + 20_000; Date.now() < deadline; await sleep(15)) {
     if (failure !== undefined) throw failure;
     if (child.exitCode !== null) throw new Error(`Redis ended with status ${child.exitCode}`);
     const socket = createConnection(port, '127.0.0.1');
@@ -52,5 +44,5 @@ async function accepting(port: number, child: ChildProcess): Promise<void> {
     socket.destroy();
     if (connected) return;
   }
-  throw new Error('Redis did not start within ten seconds');
+  throw new Error('Redis did not start within twenty seconds');
 }

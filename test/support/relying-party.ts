@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
+import { freePort } from './port.js';
 import { ORDERS, register } from './protocol.js';
-import { freePort, type TestServer } from './server.js';
+import type { TestServer } from './server.js';
 
 export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
@@ -35,8 +36,7 @@ export async function openRelyingParty(
   const party = {
     id,
     redirectUri: `https://${id}.example/callback`,
-    // Not one that the system would give: while nobody listens, somebody's connection might get it.
-    port: await freePort(),
+    port: 0,
     notices: [] as JWTPayload[],
     faults: [] as string[],
     answer: 200 as number | 'hang',
@@ -56,6 +56,8 @@ export async function openRelyingParty(
         });
       });
       http = opened;
+      // One that stays free while nobody listens.
+      party.port ||= await freePort();
       await new Promise<void>((resolve) => opened.listen(party.port, '127.0.0.1', resolve));
     },
     async deaf() {

@@ -2,37 +2,18 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
-import { freePort as anyFreePort } from '../../src/platform/free-port.js';
 import { demoDatabase, freshDatabase } from './database.js';
 import type { Operator } from './operator.js';
+import { freePort } from './port.js';
+
+export { freePort };
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entry = join(root, 'dist/main.js');
-
-// Where `localhost` is 127.0.0.1 first and ::1 second, Node leaves the first after a quarter of a
-// second, even one that has answered while this process was busy, for one where nobody listens.
-setDefaultAutoSelectFamilyAttemptTimeout(10_000);
-
-const turn = Number(process.env.VITEST_POOL_ID ?? 0) % 2;
-const drawn = new Set<number>();
-
-/**
- * A free port for a process of this test. Until that process listens, the port is still free for
- * others who draw; so the two workers draw odd ones and even ones, and each draws none twice.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = await anyFreePort();
-    if (port % 2 !== turn || drawn.has(port)) continue;
-    drawn.add(port);
-    return port;
-  }
-}
 
 /** What `demo.json` holds, as far as tests read it. */
 export type Demo = {

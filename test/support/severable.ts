@@ -1,6 +1,6 @@
 /** A wire to a server that the test can cut, or let fall silent, and mend again. */
-import { connect, createServer, type Server, type Socket } from 'node:net';
-import { freePort } from './server.js';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './port.js';
 
 export type SeverableWire = {
   readonly port: number;
@@ -36,10 +36,10 @@ export async function openSeverableWire(target: () => number): Promise<Severable
     far.on('data', (chunk) => silent || near.write(chunk));
   };
   const listen = (port: number) =>
-    new Promise<void>((resolve, reject) => {
+    new Promise<number>((resolve, reject) => {
       server = createServer(accept);
       server.once('error', reject);
-      server.listen(port, '127.0.0.1', () => resolve());
+      server.listen(port, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
     });
   const breakAll = () => {
     for (const end of ends) end.destroy();
@@ -51,9 +51,8 @@ export async function openSeverableWire(target: () => number): Promise<Severable
       breakAll();
     });
 
-  // Not one that the system would give: while the wire is cut, somebody's connection might get it.
-  const port = await freePort();
-  await listen(port);
+  // One that stays free while the wire is cut.
+  const port = await listen(await freePort());
   return {
     port,
     cut: stop,

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { createRemoteJWKSet, type JWTPayload, jwtVerify } from 'jose';
 import { ORDERS, register } from './protocol.js';
-import type { TestServer } from './server.js';
+import { freePort, type TestServer } from './server.js';
 
 export const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
 
@@ -36,7 +36,8 @@ export async function openRelyingParty(
   const party = {
     id,
     redirectUri: `https://${id}.example/callback`,
-    port: 0,
+    // From below those that anybody's connections are made from: it has to be free again later.
+    port: await freePort(),
     notices: [] as JWTPayload[],
     faults: [] as string[],
     answer: 200 as number | 'hang',

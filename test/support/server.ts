@@ -1,19 +1,31 @@
 /** A real server process on a database of its own, as an operator would start it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
-import { freePort } from '../../src/platform/free-port.js';
+import { freePort as portThatIsFree } from '../../src/platform/free-port.js';
 import { demoDatabase, freshDatabase } from './database.js';
 import type { Operator } from './operator.js';
 
-export { freePort };
-
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entry = join(root, 'dist/main.js');
+
+const LOWEST_PORT = 10_240;
+const PORTS_EACH = 11_000;
+const shareOf = (worker: number) => LOWEST_PORT + ((worker - 1) % 2) * PORTS_EACH;
+let drawn = randomInt(PORTS_EACH);
+
+/**
+ * A port that nobody listens on. Whoever asks needs a second or more to take it, so the two
+ * workers draw from different ones, each one after the other.
+ */
+export function freePort(): Promise<number> {
+  drawn = (drawn + 1) % PORTS_EACH;
+  return portThatIsFree(shareOf(Number(process.env.VITEST_POOL_ID ?? 1)) + drawn);
+}
 
 /** What `demo.json` holds, as far as tests read it. */
 export type Demo = {

@@ -1,5 +1,6 @@
 /** A wire to a server that the test can cut, or let fall silent, and mend again. */
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './server.js';
 
 export type SeverableWire = {
   readonly port: number;
@@ -50,7 +51,8 @@ export async function openSeverableWire(target: () => number): Promise<Severable
       breakAll();
     });
 
-  const port = await listen(0);
+  // From below those that anybody's connections are made from: it has to be free again later.
+  const port = await listen(await freePort());
   return {
     port,
     cut: stop,

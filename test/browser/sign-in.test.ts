@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Authenticator, authenticator } from '../support/authenticator.js';
-import { awaitFocus } from '../support/browser-steps.js';
+import { awaitFocus, passCheck } from '../support/browser-steps.js';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
 import { type Example, startExample } from '../support/examples.js';
 import { inspectPage } from '../support/inspect.js';
@@ -400,14 +400,14 @@ describe.skipIf(!hasBrowser())('signing in', () => {
           }
           if (javaScriptEnabled) {
             await page.locator('altcha-widget').waitFor();
-            await page.getByText('Check passed').first().waitFor();
+            await passCheck(page, true);
             await inspect(page, 'challenge');
           } else {
             expect(await page.locator('altcha-widget').count()).toBe(0);
             // Somebody in a hurry is told to wait, and nothing was counted against them.
             await enterPassword(page, person);
             expect(await notice(page)).toMatch(/^Before you are signed in, one short check/);
-            await page.waitForTimeout(5_500);
+            await passCheck(page, false);
           }
           await enterPassword(page, person);
           await atShop(page);

@@ -290,7 +290,7 @@ describe('the second factor', () => {
     expect(await recorded('second_factor_added', mara)).toMatchObject([
       { client_id: 'demo-storefront' },
     ]);
-    await expect.poll(async () => (await letters(mara)).length).toBeGreaterThan(0);
+    await expect.poll(async () => (await letters(mara)).length, soon).toBeGreaterThan(0);
 
     // From here on one factor is not enough to change anything.
     expect((await ask('DELETE', '/second-factor')).status).toBe(401);
@@ -303,8 +303,13 @@ describe('the second factor', () => {
     const secret = String(json.secret);
     const wrong = { code: wrongCodeOf(secret) };
     const answers = await atOnce(20, () => ask('POST', '/second-factor/confirmation', wrong));
-    expect(answers.filter(({ status }) => status === 422)).toHaveLength(4);
-    expect(answers.filter(({ status }) => status === 409)).toHaveLength(16);
+    // Who came when the machine was too busy tries again: nothing was counted.
+    const judged = answers.filter(({ status }) => status !== 503);
+    for (let turn = judged.length; turn < 20; turn += 1) {
+      judged.push(await ask('POST', '/second-factor/confirmation', wrong));
+    }
+    expect(judged.filter(({ status }) => status === 422)).toHaveLength(4);
+    expect(judged.filter(({ status }) => status === 409)).toHaveLength(16);
     const right = await ask('POST', '/second-factor/confirmation', { code: codeOf(secret) });
     expect(problemOf(right)).toMatchObject({ status: 409, reason: 'not_begun' });
     expect(problemOf(await ask('POST', '/second-factor/enrolment'))).toMatchObject({
@@ -631,7 +636,8 @@ describe('POST /closure', () => {
     expect(problemOf(wrong)).toMatchObject({ status: 422, errors: ['/email wrong'] });
     const answers = await atOnce(10, () => ask('POST', '/closure', { email: mara.person.email }));
     expect(answers.filter(({ status }) => status === 204).length).toBeGreaterThan(0);
-    expect(answers.filter(({ status }) => ![204, 401, 409].includes(status))).toEqual([]);
+    // One waits for the other, and not for longer than a second.
+    expect(answers.filter(({ status }) => ![204, 401, 409, 503].includes(status))).toEqual([]);
     expect(await recorded('account_closed', mara)).toMatchObject([
       { client_id: 'demo-storefront' },
     ]);

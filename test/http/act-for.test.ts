@@ -368,9 +368,9 @@ describe('what is refused', () => {
     const shopper = await people.add();
     const tired = await addStaff(people, 'support');
     const at = await signInAtDesk(server, people, tired);
-    await at.owner.grow(890);
+    await at.owner.grow(840);
     await acting(shopper.id, {}, at.access);
-    await at.owner.grow(15);
+    await at.owner.grow(65);
     const old = await act(shopper.id, {}, at.access);
     expect(faultOf(old)).toEqual({ status: 400, error: 'invalid_request' });
     expect(old.json.error_description).toContain('two factors in the last fifteen minutes');
@@ -516,14 +516,17 @@ describe('it ends at once, on both nodes within a second', () => {
 
   test('an account taken back while staff get tokens leaves no token alive', async () => {
     const tokens: string[] = [];
-    // A little later each time, so that it comes before, among and after the answers.
-    for (const milliseconds of [0, 10, 30, 60]) {
+    // A little later each time, so that it comes before, among and after the answers; and once
+    // with the first of them, however slow the machine is.
+    for (const milliseconds of [0, 10, 30, 60, undefined]) {
       const agent = await addStaff(people, 'support');
       const at = await signInAtDesk(server, people, agent);
       const shopper = await people.add();
+      const asked = Array.from({ length: 10 }, () => act(shopper.id, {}, at.access));
+      const moment = milliseconds === undefined ? Promise.race(asked) : sleep(milliseconds);
       const [answers] = await Promise.all([
-        atOnce(10, () => act(shopper.id, {}, at.access)),
-        sleep(milliseconds).then(() => disable(agent.id)),
+        Promise.all(asked),
+        moment.then(() => disable(agent.id)),
       ]);
       const made = answers.flatMap(({ json }) => json.access_token ?? []).map(String);
       for (const token of made) {

@@ -90,6 +90,15 @@ const waiting = async () =>
   );
 /** Until everything that was queued has been done. */
 const settled = () => vi.waitFor(async () => expect(await waiting()).toEqual([]), soon);
+/** Until the one notice that waits was not taken; how many times it was sent by then. */
+const failed = (error: string) =>
+  vi.waitFor(async () => {
+    const jobs = await waiting();
+    expect(jobs).toMatchObject([{ attempts: expect.any(Number), error }]);
+    // Not while it is being sent again: that try counts already.
+    expect(jobs[0]?.wait).toBeGreaterThan(0);
+    return Number(jobs[0]?.attempts);
+  }, soon);
 /** What the back-off of seconds, minutes and hours would bring about by itself. */
 const hurry = () =>
   people.query(
@@ -245,7 +254,8 @@ describe('a session is told of when it ends', () => {
     expect([revoked.status, await revoked.text()]).toMatchObject([200, expect.anything()]);
     await command(server, 'users', 'disable', second.person.email);
     await settled();
-    expect(sids(shop)).toEqual([a.sid, b.sid]);
+    // Each is told as soon as a worker gets to it.
+    expect(sids(shop).sort()).toEqual([a.sid, b.sid].sort());
   });
 
   test('with the account that its owner closes, whose name the notice still says', async () => {
@@ -253,15 +263,12 @@ describe('a session is told of when it ends', () => {
     const { sid, sub } = await signIn(owner, shop);
     shop.answer = 503;
     await owner.send(await owner.open('/account/close'), 'email', { email: owner.person.email });
-    await vi.waitFor(() => expect(shop.notices).toHaveLength(1), soon);
+    const tries = await failed('HTTP 503');
+    expect(shop.notices).toHaveLength(tries);
     shop.answer = 200;
-    await vi.waitFor(async () => expect((await waiting())[0]?.error).toBe('HTTP 503'), soon);
     await hurry();
     await settled();
-    expect(shop.notices).toMatchObject([
-      { sid, sub },
-      { sid, sub },
-    ]);
+    expect(shop.notices).toMatchObject(Array(tries + 1).fill({ sid, sub }));
   });
 
   test('for one client: with the access that its owner takes back', async () => {
@@ -296,17 +303,23 @@ describe('a client that', () => {
     shop.answer = 503;
     await signOut(owner);
     const pauses: number[] = [];
-    for (let tries = 1; tries <= 7; tries += 1) {
-      await vi.waitFor(async () => {
-        expect(await waiting()).toMatchObject([{ attempts: tries, error: 'HTTP 503' }]);
-        expect((await waiting())[0]?.wait).toBeGreaterThan(0);
+    for (let tries = 0; tries < 7; ) {
+      const job = await vi.waitFor(async () => {
+        const jobs = await waiting();
+        expect(jobs).toMatchObject([{ attempts: expect.any(Number), error: 'HTTP 503' }]);
+        expect(jobs[0]?.attempts).toBeGreaterThan(tries);
+        expect(jobs[0]?.wait).toBeGreaterThan(0);
+        return jobs[0];
       }, soon);
-      pauses.push(Number((await waiting())[0]?.wait));
+      tries = Number(job?.attempts);
+      if (tries < 7) pauses.push(Number(job?.wait));
       await hurry();
     }
-    // Five tries and more, over ten minutes and more (the pauses we just cut short).
+    // Five tries and more, over ten minutes and more (the pauses we just cut short). One of the
+    // first, of seconds, may have passed before it was looked at.
+    expect(pauses.length).toBeGreaterThanOrEqual(5);
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
-    expect(pauses.slice(0, 6).reduce((sum, pause) => sum + pause)).toBeGreaterThan(600);
+    expect(pauses.reduce((sum, pause) => sum + pause)).toBeGreaterThan(600);
     shop.answer = 204;
     await hurry();
     await settled();
@@ -322,12 +335,12 @@ describe('a client that', () => {
     await signIn(owner, shop);
     shop.answer = status;
     await signOut(owner);
-    await vi.waitFor(async () => expect(await waiting()).toMatchObject([{ error }]), soon);
-    expect(shop.notices).toHaveLength(1);
+    const tries = await failed(error);
+    expect(shop.notices).toHaveLength(tries);
     shop.answer = 200;
     await hurry();
     await settled();
-    expect(shop.notices).toHaveLength(2);
+    expect(shop.notices).toHaveLength(tries + 1);
   });
 
   test('never answers is given up in the end, which is recorded, and delays nobody else', async () => {
@@ -341,10 +354,13 @@ describe('a client that', () => {
       async () => expect(await waiting()).toMatchObject([{ error: expect.stringMatching(SILENT) }]),
       soon,
     );
-    await people.query(
-      'UPDATE graphile_worker._private_jobs SET attempts = 9, run_at = now() WHERE locked_at IS NULL',
-    );
-    await settled();
+    // Its last try but one was long ago; a try that is under way is not to be touched.
+    await vi.waitFor(async () => {
+      await people.query(
+        'UPDATE graphile_worker._private_jobs SET attempts = 9, run_at = now() WHERE locked_at IS NULL',
+      );
+      expect(await waiting()).toEqual([]);
+    }, soon);
     const recorded = await people.query(
       "SELECT client_id, details, result FROM audit_events WHERE event = 'backchannel_logout_failed' AND subject_id = $1",
       [owner.person.id],

@@ -74,6 +74,18 @@ const send = async (sent: Sent, to: TestServer = server): Promise<WireReply> => 
   everything.push({ what: `${sent.method ?? 'GET'} ${sent.path.slice(0, 80)}`, reply });
   return reply;
 };
+/**
+ * The status of the answer to more than will be read. Who does not say how much there is may be
+ * still sending when the server has answered and closed; then the system drops the answer.
+ */
+const refusalOf = (sent: Sent): Promise<number | 'hung up'> =>
+  send(sent).then(
+    ({ status }) => status,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE' || error.code === 'ECONNRESET') return 'hung up';
+      throw error;
+    },
+  );
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' };
 const HTML = { accept: 'text/html' };
 const sendForm = (path: string, fields: Fields | string, headers: Sent['headers'] = {}) =>
@@ -242,13 +254,13 @@ describe('bodies', () => {
     const chunks = Array.from({ length: MEGABYTE / chunk.length }, () => chunk);
     for (const announced of [true, false]) {
       const begun = Date.now();
-      const reply = await send({
+      const refusal = await refusalOf({
         method: 'POST',
         path,
         headers: { ...headers, ...(announced ? { 'content-length': String(MEGABYTE) } : {}) },
         body: chunks,
       });
-      expect([400, 413]).toContain(reply.status);
+      expect(announced ? [400, 413] : [400, 413, 'hung up']).toContain(refusal);
       expect(Date.now() - begun).toBeLessThan(1_500);
     }
   });
@@ -261,13 +273,13 @@ describe('bodies', () => {
       { cookie: cookieHeader(browser), ...HTML },
     );
     expect(reply.status).toBe(413);
-    const chunked = await send({
+    const chunked = await refusalOf({
       method: 'POST',
       path: action,
       headers: { ...FORM, ...HTML, cookie: cookieHeader(browser) },
       body: [Buffer.from(`csrf=${csrf}&login=`), ...Array(16).fill(Buffer.alloc(65_536, 'a'))],
     });
-    expect([400, 413]).toContain(chunked.status);
+    expect([400, 413, 'hung up']).toContain(chunked);
   });
 
   test('an address or a header that never ends is refused', async () => {

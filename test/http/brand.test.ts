@@ -69,6 +69,9 @@ async function loginAt(client_id: string): Promise<Reply> {
 }
 
 const styleOf = ({ body }: Reply) => body.match(/<style nonce="[^"]+">([^<]*)<\/style>/)?.[1];
+/** What a node hears of a change it hears within a second (and most often at once). */
+const expectStyleAt = (client_id: string) =>
+  expect.poll(async () => styleOf(await loginAt(client_id)));
 const logoOf = ({ body }: Reply) => body.match(/<img class="emblem emblem-logo"[^>]*>/)?.[0];
 
 describe('the demo shop', () => {
@@ -99,8 +102,8 @@ describe('a brand', () => {
     expect(put.json.notes).toHaveLength(2);
     expect(put.json.notes[0]).toMatch(/^In the light theme the accent #ffe600 is shown as/);
 
+    await expectStyleAt('pretty-shop').toContain(`--accent:${put.json.shown.light.accent}`);
     const page = await loginAt('pretty-shop');
-    expect(styleOf(page)).toContain(`--accent:${put.json.shown.light.accent}`);
     expect(styleOf(page)).toContain('--surface:#fff8ee');
     expect(logoOf(page)).toContain(`src="${put.json.logo.href}"`);
     // The name is still text, the policy still strict, and nothing is styled in place.
@@ -125,11 +128,11 @@ describe('a brand', () => {
 
   test('is taken away again, and that may be repeated', async () => {
     await admin('PUT', 'pretty-shop', { accent: '#123456' });
-    expect(styleOf(await loginAt('pretty-shop'))).toContain('--accent:#123456');
+    await expectStyleAt('pretty-shop').toContain('--accent:#123456');
     for (let turn = 0; turn < 2; turn += 1) {
       expect((await admin('DELETE', 'pretty-shop')).status).toBe(204);
     }
-    expect(styleOf(await loginAt('pretty-shop'))).toBeUndefined();
+    await expectStyleAt('pretty-shop').toBeUndefined();
   });
 
   test('that is put again is put as a whole', async () => {

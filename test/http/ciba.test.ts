@@ -562,7 +562,7 @@ describe('a desk that wants to be told', () => {
       );
       const id = String(answer.json.auth_req_id);
       await answerOldest(owner, 'refuse');
-      await vi.waitFor(() => expect(desk.heard.length).toBe(1), { timeout: 10_000 });
+      await vi.waitFor(() => expect(desk.heard.length).toBe(1), soon);
       const { status, json } = await poll(server, id, desk.client);
       expect([status, json.error]).toEqual([400, 'access_denied']);
     } finally {

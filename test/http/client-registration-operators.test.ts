@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   initialToken,
   managementOf,
@@ -22,6 +22,7 @@ import {
   openDatabase,
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
+import { soon } from '../support/soon.js';
 
 const CALLBACK = 'https://partner.example/cb';
 const GOOD = { redirect_uris: [CALLBACK], client_name: 'Fernhill Analytics' };
@@ -242,14 +243,24 @@ describe('at the same moment', () => {
     const answer = await registered(GOOD);
     const { uri, access } = managementOf(answer);
     const id = clientIdOf(answer);
-    // Both are well on their way before either can end.
+    const watching = await openDatabase(server);
+    const untilWaiting = (requests: number) =>
+      vi.waitFor(async () => {
+        const rows = await watching.query(
+          `SELECT 1 FROM pg_stat_activity
+            WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        expect(rows).toHaveLength(requests);
+      }, soon);
+    // Both are well on their way before either can end, the change first.
     await database.query('BEGIN');
     await database.query('SELECT 1 FROM clients WHERE id = $1 FOR UPDATE', [id]);
     const change = put(uri, access, { ...GOOD, client_id: id });
-    await sleep(300);
+    await untilWaiting(1);
     const removal = sendMetadata(uri, access, undefined, { method: 'DELETE' });
-    await sleep(300);
+    await untilWaiting(2);
     await database.query('COMMIT');
+    await watching.close();
     const statuses = [(await change).status, (await removal).status];
     expect(statuses.sort()).toEqual([200, 401]);
     const rows = await database.query('SELECT 1 FROM clients WHERE id = $1', [id]);

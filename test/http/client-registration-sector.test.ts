@@ -23,6 +23,7 @@ import {
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
 import { browserAt, openPeople, type People } from '../support/sign-in.js';
+import { soon } from '../support/soon.js';
 
 const CALLBACK = 'https://partner.example/cb';
 const PAIRWISE = {
@@ -171,6 +172,10 @@ test('a client that cannot be worked with does not hide what others ask of a sho
   await database.query(
     `UPDATE clients SET metadata = '{"subject_type": "nonsense"}' WHERE id = 'odd-desk'`,
   );
-  const page = await owner.open('/account/approvals');
-  expect([page.status, waitingPages(page).length]).toEqual([200, 1]);
+  await expect
+    .poll(async () => {
+      const page = await owner.open('/account/approvals');
+      return [page.status, waitingPages(page).length];
+    }, soon)
+    .toEqual([200, 1]);
 });

@@ -772,9 +772,9 @@ describe('a registered client', () => {
 
     const gone = await sendMetadata(uri, access, undefined, { method: 'DELETE' });
     expect([gone.status, gone.text]).toEqual([204, '']);
-    expect((await post(server, '/oauth2/token', grant, { authorization })).json.error).toBe(
-      'invalid_client',
-    );
+    await expect
+      .poll(async () => (await post(server, '/oauth2/token', grant, { authorization })).json.error)
+      .toBe('invalid_client');
     const again = { method: 'DELETE', headers: newNetwork() };
     expect((await sendMetadata(uri, access, undefined, again)).status).toBe(401);
   });

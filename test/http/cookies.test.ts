@@ -1,11 +1,10 @@
 /** The cookies of a whole log-in over https: they belong to this host alone (RFC 6265bis section 4.1.3). */
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { Agent, type Dispatcher, getGlobalDispatcher, setGlobalDispatcher } from 'undici';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { createAuthority, SERVER_AUTH } from '../support/certificates.js';
 import { type FreshDatabase, freshDatabase } from '../support/database.js';
 import { type DataDirectory, launch, openDataDirectory, type Started } from '../support/process.js';
 import { authorizeUrl } from '../support/protocol.js';
@@ -30,12 +29,14 @@ beforeAll(async () => {
     LATCHKEY_TLS_CERT: join(data.path, 'cert.pem'),
     LATCHKEY_TLS_KEY: join(data.path, 'key.pem'),
   };
-  await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-nodes', '-days', '2', '-newkey', 'ec'],
-    ...['-pkeyopt', 'ec_paramgen_curve:prime256v1'],
-    ...['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'],
-    ...['-keyout', files.LATCHKEY_TLS_KEY, '-out', files.LATCHKEY_TLS_CERT],
-  ]);
+  const authority = await createAuthority('CN=Web');
+  const site = await authority.issue({
+    name: 'CN=localhost',
+    alternatives: [{ type: 'dns', value: 'localhost' }],
+    purposes: [SERVER_AUTH],
+  });
+  await writeFile(files.LATCHKEY_TLS_CERT, site.cert);
+  await writeFile(files.LATCHKEY_TLS_KEY, site.key);
   const port = await freePort();
   issuer = `https://localhost:${port}`;
   const key = () => randomBytes(32).toString('base64');
@@ -55,7 +56,7 @@ beforeAll(async () => {
   await server.ready;
   demo = (await data.json('demo.json')) as unknown as Demo;
   usual = getGlobalDispatcher();
-  agent = new Agent({ connect: { ca: await readFile(files.LATCHKEY_TLS_CERT, 'utf8') } });
+  agent = new Agent({ connect: { ca: authority.cert } });
   setGlobalDispatcher(agent);
 });
 afterAll(async () => {

@@ -256,21 +256,22 @@ async function takeDump(): Promise<{ dump: string; columns: string[] }> {
   }
 }
 
-const forms = (value: string): string[] => [
-  value,
-  value.toLowerCase(),
-  encodeURIComponent(value),
-  Buffer.from(value).toString('base64').replace(/=+$/, ''),
-  Buffer.from(value).toString('hex'),
-  Buffer.from(value, 'base64').toString('hex'),
-];
+/** Whatever is shorter stands by chance in some of the hundred thousand random letters there are. */
+const TELLING = 10;
+const forms = (value: string): string[] =>
+  [
+    value,
+    encodeURIComponent(value),
+    Buffer.from(value).toString('base64').replace(/=+$/, ''),
+    Buffer.from(value).toString('hex'),
+    Buffer.from(value, 'base64').toString('hex'),
+  ].filter((form) => form.length >= TELLING);
 const foundIn = (text: string): string[] => {
   const lower = text.toLowerCase();
-  return [...precious]
-    .filter(([, value]) =>
-      forms(value).some((form) => form.length >= 4 && lower.includes(form.toLowerCase())),
-    )
-    .map(([what]) => what);
+  const isIn = (value: string) =>
+    (value.length < TELLING && isLegible(text, value)) ||
+    forms(value).some((form) => lower.includes(form.toLowerCase()));
+  return [...precious].filter(([, value]) => isIn(value)).map(([what]) => what);
 };
 
 test('the day left its traces: the dump is of a server at work', () => {
@@ -296,6 +297,8 @@ test('the day left its traces: the dump is of a server at work', () => {
 });
 
 test('a thief of the database finds no value that opens anything, and nobody’s name', () => {
+  // Short names are looked for as words: where one stands, it is seen.
+  expect(foundIn('(1,"{""given_name"": ""Robin""}")')).toEqual([expect.stringMatching('a name')]);
   expect(foundIn(dump)).toEqual([]);
 });
 

@@ -19,14 +19,15 @@ const documented = protocolErrors();
 
 /**
  * The first word of an answer (all of it, headers and text) that tells of the inside: a stack, a
- * statement, the name of a library. Whole words where a word is short, and no nonces: three
- * letters stand in many a random value.
+ * statement, the name of a library. Whole words where a word is short, and no random values, which
+ * are long and hold a digit: three letters stand in many a one of those.
  */
 export function insideOf(text: string): string | undefined {
-  return INSIDE.exec(text.replace(/nonce[-=]"?[\w-]+/g, ''))?.[0];
+  return INSIDE.exec(text.replace(/nonce[-=]"?[\w-]+/g, '').replace(RANDOM, ''))?.[0];
 }
+const RANDOM = /(?<![\w-])(?=[\w-]{16})(?=[A-Za-z_-]*\d)[\w-]+/g;
 const INSIDE =
-  /\bat \S+ \(|node_modules|node:internal|\/dist\/|\/src\/|prisma|postgres|\bSELECT\b|\bINSERT\b|SQLSTATE|x-powered-by|oidc-provider|\bkoa\b/i;
+  /\bat \S+ \(|node_modules|node:internal|\/dist\/|\/src\/|prisma|postgres|\bSELECT\b|\bINSERT\b|SQLSTATE|x-powered-by|oidc-provider|(?<![\w-])koa(?:-mount)?(?![\w-])/i;
 
 /** What the parameters are to whoever reads the request as its content type says. */
 export function arrived(request: Outgoing): ReadonlyMap<string, readonly string[]> {

@@ -41,7 +41,7 @@ export type People = Database & {
 /** Makes accounts as the server's own flows do, without its command line's start-up each time. */
 export async function openPeople(server: TestServer): Promise<People> {
   const [id = '', key = ''] = (server.env.LATCHKEY_KEYRING ?? '').split(':');
-  const postgres = openPostgres({ url: new Secret(server.databaseUrl) });
+  const postgres = openPostgres({ url: new Secret(server.databaseUrl), patient: true });
   const parts = {
     clock: systemClock,
     keyring: createKeyring([{ id, key: new Uint8Array(Buffer.from(key, 'base64')) }]),

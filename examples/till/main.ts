@@ -55,8 +55,11 @@ async function start(): Promise<void> {
     if (answer.kind === 'expired')
       return leave('That took too long. Start again when you are ready.');
     tokens = answer.tokens;
-    show({ kind: 'signed-in', name: tokens.name, orders: [] });
-    await showOrders();
+    await showOrders().catch((error: unknown) => {
+      // They are signed in all the same; the next look at the screen asks again.
+      console.error(error);
+      if (tokens) show({ kind: 'signed-in', name: tokens.name, orders: [] });
+    });
   }
 
   function leaveWith(news: string) {

@@ -44,7 +44,7 @@ describe.skipIf(!hasBrowser())('account pages of a shop’s own', () => {
     await browser?.close();
     await server?.stop();
     for (const site of [shop, stranger]) site?.server.close();
-  }, 60_000);
+  }, 120_000);
 
   /** What a script on the page gets to see of an answer; nothing, if the browser keeps it. */
   const ask = (page: Page, token: string, method: string, path: string, body?: unknown) =>
@@ -81,7 +81,7 @@ describe.skipIf(!hasBrowser())('account pages of a shop’s own', () => {
     const context = await browser.newContext();
     try {
       const page = await context.newPage();
-      page.setDefaultTimeout(20_000);
+      page.setDefaultTimeout(30_000);
       const redirect_uri = `${shop.origin}/callback`;
       const asks = { client_id: 'spa', redirect_uri, scope: ALL, resource: ACCOUNT };
       await page.goto(server.issuer + authorizeUrl(asks));
@@ -152,5 +152,5 @@ describe.skipIf(!hasBrowser())('account pages of a shop’s own', () => {
     } finally {
       await context.close();
     }
-  }, 60_000);
+  }, 120_000);
 });

@@ -17,7 +17,7 @@ describe.skipIf(!hasBrowser())('one’s own account', () => {
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
-  }, 60_000);
+  }, 120_000);
 
   const heading = (page: Page) => page.locator('h1').innerText();
   const press = (page: Page, name: string) =>
@@ -37,7 +37,7 @@ describe.skipIf(!hasBrowser())('one’s own account', () => {
       const mara = await newShopper(server);
       const context = await browser.newContext({ javaScriptEnabled: scripts, locale: 'en-GB' });
       const page = await context.newPage();
-      page.setDefaultTimeout(20_000);
+      page.setDefaultTimeout(30_000);
       // Looking at a page takes scripts.
       const inspect = async (name: string) => {
         if (scripts) await inspectPage(page, name);

@@ -29,7 +29,7 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
     await browser?.close();
     await database?.close();
     await server?.stop();
-  }, 60_000);
+  }, 120_000);
 
   async function visit(
     work: (page: Page, complaints: string[]) => Promise<void>,
@@ -38,7 +38,7 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
     const context = await browser.newContext(options);
     try {
       const page = await context.newPage();
-      page.setDefaultTimeout(15_000);
+      page.setDefaultTimeout(30_000);
       const complaints: string[] = [];
       page.on('console', (message) => {
         // A page that says no has the status for it, and the console repeats that.
@@ -181,7 +181,7 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
       expect(await notice(page)).toContain('The device is forgotten');
       expect(await page.locator('.empty').innerText()).toContain('There are none');
     });
-  }, 60_000);
+  }, 120_000);
 
   test('everything can be reached and done with the keyboard alone', async () => {
     const person = await newShopper(server);
@@ -213,7 +213,7 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
       await keys.press('Enter');
       await page.getByText('Your password is changed').waitFor();
     });
-  }, 60_000);
+  }, 120_000);
 
   test('no page on the way hinders anybody, at any width, in light and dark', async () => {
     const person = await newShopper(server);

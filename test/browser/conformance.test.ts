@@ -104,7 +104,7 @@ describe.skipIf(!hasBrowser())('the suite’s browser', () => {
     const context = await browser.newContext({ ignoreHTTPSErrors: true });
     try {
       const page = await context.newPage();
-      page.setDefaultTimeout(15_000);
+      page.setDefaultTimeout(30_000);
       const authorize = (client_id: string, changes = {}) =>
         visit(
           page,

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { awaitFocus } from '../support/browser-steps.js';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
 import { awaitCode, awaitUndo } from '../support/email-change.js';
 import { inspectPage } from '../support/inspect.js';
@@ -28,15 +29,11 @@ describe.skipIf(!hasBrowser())('another e-mail address', () => {
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
-  }, 60_000);
+  }, 120_000);
 
   const heading = (page: Page) => page.locator('h1').innerText();
   const inspect = (page: Page, name: string) =>
     inspectPage(page, name, pictures === undefined ? undefined : (file) => join(pictures, file));
-  const isFocused = (page: Page, label: string) =>
-    page
-      .getByLabel(label, { exact: true })
-      .evaluate((element) => element.ownerDocument.activeElement === element);
 
   async function signIn(page: Page, email: string, password: string): Promise<void> {
     await page.goto(`${server.issuer}/account`);
@@ -57,7 +54,7 @@ describe.skipIf(!hasBrowser())('another e-mail address', () => {
         const page = await context.newPage();
         const own = await elsewhere.newPage();
         for (const one of [page, own]) {
-          one.setDefaultTimeout(20_000);
+          one.setDefaultTimeout(30_000);
           one.on('console', (message) => {
             const refusal = /^Failed to load resource: .* status of (410|422)/.test(message.text());
             if (message.type() === 'error' && !refusal) complaints.push(message.text());
@@ -76,11 +73,11 @@ describe.skipIf(!hasBrowser())('another e-mail address', () => {
         await page.getByLabel('New e-mail address').fill('nowhere');
         await page.keyboard.press('Enter');
         await page.getByText('Enter an address such as').waitFor();
-        expect(await isFocused(page, 'New e-mail address')).toBe(true);
+        await awaitFocus(page.getByLabel('New e-mail address', { exact: true }));
         await page.getByLabel('New e-mail address').fill(next);
         await page.keyboard.press('Enter');
         await page.getByRole('heading', { name: 'Confirm your new address' }).waitFor();
-        expect(await isFocused(page, 'Six-digit code')).toBe(true);
+        await awaitFocus(page.getByLabel('Six-digit code', { exact: true }));
 
         const code = await awaitCode(server, next);
         const wrong = String((Number(code) + 1) % 1_000_000).padStart(6, '0');

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { leave, passCheck } from '../support/browser-steps.js';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
 import { anotherCode, awaitCode } from '../support/email-code.js';
 import { type Example, startExample } from '../support/examples.js';
@@ -49,20 +50,11 @@ describe.skipIf(!hasBrowser())('a shopper without a password at hand', () => {
     await people?.close();
     await browser?.close();
     await server?.stop();
-  }, 60_000);
+  }, 120_000);
 
   const heading = (page: Page) => page.locator('h1').innerText();
   const inspect = (page: Page, name: string) =>
     inspectPage(page, name, pictures === undefined ? undefined : (file) => join(pictures, file));
-
-  /** What stands between a form and its button: work that is done, or a wait that is over. */
-  async function passCheck(page: Page, javaScriptEnabled: boolean) {
-    if (javaScriptEnabled) {
-      await page.getByRole('checkbox', { name: 'Check passed', checked: true }).waitFor();
-    } else {
-      await page.waitForTimeout(5_500);
-    }
-  }
 
   test.each([true, false])(
     'signs in with a code and is back in the shop (scripts: %s)',
@@ -72,7 +64,7 @@ describe.skipIf(!hasBrowser())('a shopper without a password at hand', () => {
       const complaints: string[] = [];
       try {
         const page = await context.newPage();
-        page.setDefaultTimeout(20_000);
+        page.setDefaultTimeout(30_000);
         page.on('console', (message) => {
           const refusal = /^Failed to load resource: .* status of (410|422)/.test(message.text());
           if (message.type() === 'error' && !refusal) complaints.push(message.text());
@@ -120,7 +112,7 @@ describe.skipIf(!hasBrowser())('a shopper without a password at hand', () => {
         await context.close();
       }
     },
-    90_000,
+    180_000,
   );
 
   test('five wrong codes lead to a page that asks for a new one', async () => {
@@ -128,7 +120,7 @@ describe.skipIf(!hasBrowser())('a shopper without a password at hand', () => {
     const context = await browser.newContext();
     try {
       const page = await context.newPage();
-      page.setDefaultTimeout(20_000);
+      page.setDefaultTimeout(30_000);
       await page.goto(`${shop.origin}/`);
       await page
         .getByRole('link', { name: /Sign in/ })
@@ -141,8 +133,7 @@ describe.skipIf(!hasBrowser())('a shopper without a password at hand', () => {
       const code = await awaitCode(server, email);
       for (let turn = 1; turn <= 5; turn += 1) {
         await page.getByLabel('Six-digit code').fill(anotherCode(code, turn));
-        await page.keyboard.press('Enter');
-        await page.waitForLoadState();
+        await leave(page, () => page.keyboard.press('Enter'));
       }
       await page.getByRole('heading', { name: 'This code no longer works' }).waitFor();
       await inspect(page, 'dead');
@@ -152,5 +143,5 @@ describe.skipIf(!hasBrowser())('a shopper without a password at hand', () => {
     } finally {
       await context.close();
     }
-  }, 90_000);
+  }, 180_000);
 });

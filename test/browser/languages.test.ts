@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser())('the account pages', () => {
         await inspectWords(page, name, pictures === undefined ? undefined : picture);
         expect(complaints).toEqual([]);
       },
-      60_000,
+      120_000,
     );
   });
 });

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { verifySolution } from 'altcha-lib';
 import { deriveKey } from 'altcha-lib/algorithms/pbkdf2';
 import Koa from 'koa';
@@ -10,6 +9,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { serveAssets } from '../../src/http/assets.js';
 import { PUZZLE_POLICY } from '../../src/http/views.js';
+import { awaitFocus } from '../support/browser-steps.js';
 import { launchBrowser } from '../support/chromium.js';
 import { axeComplaints, inEverySetting } from '../support/inspect.js';
 import { challengeSecret, pageNonce, pageStates } from '../support/page-states.js';
@@ -73,11 +73,11 @@ async function visit(options: BrowserContextOptions, work: (page: Page) => Promi
 
 /** Opens a page; the onward form is held back, because it would leave before we looked. */
 async function open(page: Page, name: string) {
+  const leaves = name.endsWith('continue');
+  const silent = { contentType: 'text/javascript', body: '' };
+  if (leaves) await page.route(/\.js$/, (route) => route.fulfill(silent));
   await page.goto(`${origin}/${name}`);
-  if (!name.endsWith('continue')) return;
-  await page.route(/\.js$/, (route) => route.fulfill({ contentType: 'text/javascript', body: '' }));
-  await page.goto(`${origin}/${name}`);
-  await page.unroute(/\.js$/);
+  if (leaves) await page.unroute(/\.js$/);
 }
 
 test('on no page, phone or large, light or dark, axe finds anything to complain about', async () => {
@@ -434,6 +434,7 @@ describe('with the script', () => {
       await page.getByRole('status').getByText('Copied').waitFor({ state: 'attached' });
       // Pasted where it can be read: the log-in page of the same origin.
       await page.goto(`${origin}/sign-in`);
+      await awaitFocus(page.locator('#login'));
       await page.keyboard.press('ControlOrMeta+V');
       expect(await page.inputValue('#login')).toBe('Ue5k-pW6s-j4Fg');
     });
@@ -443,8 +444,12 @@ describe('with the script', () => {
 describe('the check against robots', () => {
   test('solves itself, and a Continue that came too early goes by itself', async () => {
     await visit({}, async (page) => {
+      let release = () => {};
+      const pressed = new Promise<void>((resolve) => {
+        release = resolve;
+      });
       await page.route(/altcha-worker/, async (route) => {
-        await sleep(700);
+        await pressed;
         await route.continue();
       });
       await page.goto(`${origin}/sign-in-puzzle`);
@@ -453,6 +458,7 @@ describe('the check against robots', () => {
       await page.getByRole('button', { name: 'Continue' }).click();
       expect(await page.getByRole('status').last().textContent()).toContain('goes on by itself');
       expect(posts).toEqual([]);
+      release();
       await page.waitForSelector('text=Received');
       expect(posts).toHaveLength(1);
       const { altcha = '', ...fields } = posts[0]?.fields ?? {};
@@ -503,12 +509,13 @@ describe('the check against robots', () => {
       );
       await page.goto(`${origin}/sign-in-puzzle`);
       expect(await page.getByText('Please wait 20 seconds before').isVisible()).toBe(true);
-      await page.goto(`${origin}/sign-in-wait`);
+      // Before it is opened: how soon this process hears of that is not the page's doing.
       const opened = Date.now();
+      await page.goto(`${origin}/sign-in-wait`);
       await page.fill('#password', 'secret');
       await page.getByRole('button', { name: 'Continue' }).dblclick();
       await page.waitForSelector('text=Received');
-      expect(Date.now() - opened).toBeGreaterThan(1_800);
+      expect(Date.now() - opened).toBeGreaterThan(2_400);
       expect(posts).toHaveLength(1);
       expect(posts[0]?.fields.password).toBe('secret');
     });
@@ -539,6 +546,7 @@ describe('the second step', () => {
       await page.getByRole('button', { name: 'Copy the key' }).click();
       await page.getByRole('status').getByText('Copied').waitFor({ state: 'attached' });
       await page.goto(`${origin}/sign-in`);
+      await awaitFocus(page.locator('#login'));
       await page.keyboard.press('ControlOrMeta+V');
       expect(await page.inputValue('#login')).toBe('JBSWY3DPEHPK3PXPKRSXG5BAONSWG4TF');
     });

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { awaitFocus, passCheck } from '../support/browser-steps.js';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
 import { inspectPage } from '../support/inspect.js';
 import { newShopper } from '../support/protocol.js';
@@ -28,22 +29,13 @@ describe.skipIf(!hasBrowser())('a forgotten password', () => {
   afterAll(async () => {
     await browser?.close();
     await server?.stop();
-  }, 60_000);
+  }, 120_000);
 
   const heading = (page: Page) => page.locator('h1').innerText();
   const press = (page: Page, name: string) =>
     page.getByRole('button', { name, exact: true }).click();
   const inspect = (page: Page, name: string) =>
     inspectPage(page, name, pictures === undefined ? undefined : (file) => join(pictures, file));
-
-  /** What stands between a form and its button: work that is done, or a wait that is over. */
-  async function passCheck(page: Page, javaScriptEnabled: boolean) {
-    if (javaScriptEnabled) {
-      await page.getByRole('checkbox', { name: 'Check passed', checked: true }).waitFor();
-    } else {
-      await page.waitForTimeout(5_500);
-    }
-  }
 
   test.each([true, false])(
     'is a matter of a letter (scripts: %s)',
@@ -53,7 +45,7 @@ describe.skipIf(!hasBrowser())('a forgotten password', () => {
       const complaints: string[] = [];
       try {
         const page = await context.newPage();
-        page.setDefaultTimeout(20_000);
+        page.setDefaultTimeout(30_000);
         page.on('console', (message) => {
           const refusal = /^Failed to load resource: .* status of (410|422)/.test(message.text());
           if (message.type() === 'error' && !refusal) complaints.push(message.text());
@@ -83,11 +75,7 @@ describe.skipIf(!hasBrowser())('a forgotten password', () => {
         // Neither the address nor the history has the token.
         expect(page.url()).toBe(`${server.issuer}/recovery/new-password`);
         expect(await page.content()).not.toContain(link.split('/').at(-1));
-        expect(
-          await page
-            .getByLabel('New password', { exact: true })
-            .evaluate((element) => element.ownerDocument.activeElement === element),
-        ).toBe(true);
+        await awaitFocus(page.getByLabel('New password', { exact: true }));
         if (javaScriptEnabled) await inspect(page, 'new-password');
         await page.getByLabel('New password', { exact: true }).fill(person.password);
         await press(page, 'Save the new password');
@@ -130,6 +118,6 @@ describe.skipIf(!hasBrowser())('a forgotten password', () => {
         await context.close();
       }
     },
-    90_000,
+    180_000,
   );
 });

@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { awaitFocus, passCheck } from '../support/browser-steps.js';
 import { hasBrowser, launchBrowser } from '../support/chromium.js';
 import { type Example, startExample } from '../support/examples.js';
 import { inspectPage } from '../support/inspect.js';
@@ -46,22 +47,13 @@ describe.skipIf(!hasBrowser())('a newcomer', () => {
     await Promise.all([shop?.stop(), api?.stop()]);
     await browser?.close();
     await server?.stop();
-  }, 60_000);
+  }, 120_000);
 
   const heading = (page: Page) => page.locator('h1').innerText();
   const press = (page: Page, name: string) =>
     page.getByRole('button', { name, exact: true }).click();
   const inspect = (page: Page, name: string) =>
     inspectPage(page, name, pictures === undefined ? undefined : (file) => join(pictures, file));
-
-  /** What stands between a form and its button: work that is done, or a wait that is over. */
-  async function passCheck(page: Page, javaScriptEnabled: boolean) {
-    if (javaScriptEnabled) {
-      await page.getByRole('checkbox', { name: 'Check passed', checked: true }).waitFor();
-    } else {
-      await page.waitForTimeout(5_500);
-    }
-  }
 
   test.each([true, false])(
     'creates an account and is back in the shop (scripts: %s)',
@@ -71,7 +63,7 @@ describe.skipIf(!hasBrowser())('a newcomer', () => {
       const complaints: string[] = [];
       try {
         const page = await context.newPage();
-        page.setDefaultTimeout(20_000);
+        page.setDefaultTimeout(30_000);
         page.on('console', (message) => {
           const refusal = /^Failed to load resource: .* status of (410|422)/.test(message.text());
           if (message.type() === 'error' && !refusal) complaints.push(message.text());
@@ -111,9 +103,7 @@ describe.skipIf(!hasBrowser())('a newcomer', () => {
         await press(page, 'Continue');
         await page.getByRole('heading', { name: 'Choose a password' }).waitFor();
         const field = page.getByLabel('Password', { exact: true });
-        expect(
-          await field.evaluate((element) => element.ownerDocument.activeElement === element),
-        ).toBe(true);
+        await awaitFocus(field);
         if (javaScriptEnabled) await inspect(page, 'password');
         await field.fill('password1234');
         await press(page, 'Create account');
@@ -130,6 +120,6 @@ describe.skipIf(!hasBrowser())('a newcomer', () => {
         await context.close();
       }
     },
-    90_000,
+    180_000,
   );
 });

@@ -62,7 +62,7 @@ describe.skipIf(!hasBrowser())('a shopper’s life with an account', () => {
     await Promise.all([shop?.stop(), api?.stop()]);
     await browser?.close();
     await server?.stop();
-  }, 60_000);
+  }, 120_000);
 
   const complaints: string[] = [];
 
@@ -71,7 +71,7 @@ describe.skipIf(!hasBrowser())('a shopper’s life with an account', () => {
     const context = await browser.newContext();
     contexts.push(context);
     const page = await context.newPage();
-    page.setDefaultTimeout(20_000);
+    page.setDefaultTimeout(30_000);
     page.on('console', (message) => {
       const refusal = /^Failed to load resource: .* status of (401|410|422)/.test(message.text());
       if (message.type() === 'error' && !refusal) complaints.push(message.text());
@@ -195,7 +195,7 @@ describe.skipIf(!hasBrowser())('a shopper’s life with an account', () => {
     await first.getByLabel('Password', { exact: true }).fill(SECOND);
     await press(first, 'Continue');
     await first.getByText('The e-mail address or password is not right.').waitFor();
-    await second.goto(`${server.issuer}/account`);
+    await second.goto(`${server.issuer}/account`, { waitUntil: 'commit' });
     await second.getByText('That passkey did not work here').waitFor();
     expect(complaints).toEqual([]);
   }, 180_000);

@@ -35,6 +35,7 @@ describe.skipIf(!hasBrowser())('at the till', () => {
   const heading = (page: Page) => page.locator('h1').innerText();
 
   async function expectAccessible(page: Page): Promise<void> {
+    await page.waitForLoadState();
     await page.evaluate(axeSource);
     const { violations, passes } = await page.evaluate(() =>
       (globalThis as unknown as { axe: { run(): Promise<AxeResults> } }).axe.run(),
@@ -57,7 +58,7 @@ describe.skipIf(!hasBrowser())('at the till', () => {
       const [screen, phone] = await Promise.all(contexts.map((one) => one.newPage()));
       if (!screen || !phone) throw new Error('two pages');
       for (const page of [screen, phone]) {
-        page.setDefaultTimeout(15_000);
+        page.setDefaultTimeout(30_000);
         page.on('console', (message) => {
           if (message.type() === 'error') complaints.push(message.text());
         });
@@ -117,7 +118,7 @@ describe.skipIf(!hasBrowser())('at the till', () => {
         await screen.getByText('You are signed out.').waitFor();
       });
     },
-    60_000,
+    120_000,
   );
 
   test('a shopper scans the picture, refuses, and the till says so', async () => {
@@ -131,7 +132,7 @@ describe.skipIf(!hasBrowser())('at the till', () => {
       await expectAccessible(phone);
       await screen.getByText('You refused on your phone').waitFor();
     });
-  }, 60_000);
+  }, 120_000);
 
   test('a shopper who is signed out by an operator is signed out at the till', async () => {
     await meet({}, async (screen, phone) => {
@@ -147,5 +148,5 @@ describe.skipIf(!hasBrowser())('at the till', () => {
       expect(await screen.locator('.notice').innerText()).toBe('You have been signed out.');
       expect(await screen.content()).not.toContain('Robin');
     });
-  }, 60_000);
+  }, 120_000);
 });

@@ -248,7 +248,8 @@ describe.skipIf(program === undefined)('behind nginx', { timeout: 60_000 }, () =
     expectLater(await send('/orders', bearer(access)));
     expectLater(await send('/orders'));
     await line.mend();
-    await expect.poll(async () => (await send('/orders', bearer(access))).status).toBe(200);
+    const status = async () => (await send('/orders', bearer(access))).status;
+    await expect.poll(status, { timeout: 5_000 }).toBe(200);
     expect(await nginx.errors()).not.toContain('[emerg]');
   });
 });

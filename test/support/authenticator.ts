@@ -4,18 +4,28 @@ import { generateSync } from 'otplib';
 
 const PERIOD_SECONDS = 30;
 
-export type Authenticator = { nextCode(): Promise<string> };
+export type Authenticator = {
+  nextCode(): Promise<string>;
+  /** Six digits that the app shows neither now nor soon, nor did a moment ago. */
+  wrongCode(): string;
+};
 
 export function authenticator(secret: string): Authenticator {
   let shown = 0;
   const current = () => Math.floor(Date.now() / 1000 / PERIOD_SECONDS);
+  const codeAt = (step: number) => generateSync({ secret, epoch: step * PERIOD_SECONDS });
   return {
     async nextCode() {
       const step = Math.max(current(), shown + 1);
       // One step ahead is still taken, for clocks that run a little apart.
       while (step > current() + 1) await sleep(200);
       shown = step;
-      return generateSync({ secret, epoch: step * PERIOD_SECONDS });
+      return codeAt(step);
+    },
+    wrongCode() {
+      const right = [-2, -1, 0, 1, 2, 3].map((steps) => codeAt(current() + steps));
+      const wrong = Array.from({ length: 7 }, (_, digit) => String(digit).repeat(6));
+      return wrong.find((code) => !right.includes(code)) ?? '';
     },
   };
 }

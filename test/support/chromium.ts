@@ -45,7 +45,9 @@ export function hasBrowser(): boolean {
 }
 
 /** Starts a headless browser. Close it when done; every test takes a context of its own. */
-export async function launchBrowser(options: LaunchOptions = {}): Promise<Browser> {
+export async function launchBrowser(given: LaunchOptions = {}): Promise<Browser> {
+  // Half a minute is what a machine may take that unpacks and starts two of them at once.
+  const options = { timeout: 90_000, ...given };
   const found = findBrowser();
   if (found === undefined) throw new Error('No browser: install Google Chrome or Chromium');
   if (found !== 'npm') return chromium.launch({ ...options, executablePath: found });

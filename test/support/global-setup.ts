@@ -111,8 +111,12 @@ async function sweepAbandoned(): Promise<void> {
       () => '',
     );
     const postmaster = Number(lock.split('\n')[0]);
-    if (postmaster > 0 && isAlive(postmaster)) process.kill(postmaster, 'SIGQUIT');
-    await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    try {
+      if (postmaster > 0 && isAlive(postmaster)) process.kill(postmaster, 'SIGQUIT');
+      await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+    } catch {
+      // Gone by itself meanwhile, or somebody else's: neither is in our way.
+    }
   }
 }
 

@@ -24,6 +24,8 @@ export async function axeComplaints(
   what: 'everything' | 'colours' = 'everything',
   more: RunOptions = {},
 ): Promise<string[]> {
+  // Seen half arrived a page would lack what is still to come.
+  await page.waitForLoadState();
   // Half a megabyte, so once for a page that is looked at in several settings.
   if (!(await page.evaluate(() => 'axe' in globalThis))) await page.evaluate(axeSource);
   const options: RunOptions =

@@ -1,8 +1,9 @@
 /** Finds or installs a Redis and runs it for the length of the tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createConnection, createServer } from 'node:net';
+import { createConnection } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { freePort } from '../../src/platform/free-port.js';
 import { obtainProgram } from './debian.js';
 
 const SERVER = { programs: ['redis-server', 'valkey-server'], packages: ['redis-server'] };
@@ -25,15 +26,6 @@ export async function startRedis(directory: string): Promise<TestRedis | undefin
   });
   await accepting(port, child);
   return { url: `redis://127.0.0.1:${port}`, stop: () => child.kill('SIGKILL') };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('No free port for Redis');
-  return address.port;
 }
 
 async function accepting(port: number, child: ChildProcess): Promise<void> {

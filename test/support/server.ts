@@ -6,11 +6,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
-import { freePort } from '../../src/platform/free-port.js';
+import { freePort as drawPort } from '../../src/platform/free-port.js';
 import { demoDatabase, freshDatabase } from './database.js';
 import type { Operator } from './operator.js';
 
-export { freePort };
+const given = new Set<number>();
+
+/**
+ * A free port that nobody else is given. Until somebody listens there it looks free to others, and
+ * a server takes a second or two to get there: so none is given twice, and the workers have the
+ * even and the odd ones.
+ */
+export async function freePort(): Promise<number> {
+  const worker = Number(process.env.VITEST_POOL_ID ?? 0);
+  for (;;) {
+    const port = await drawPort();
+    if (port % 2 !== worker % 2 || given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
+}
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const entry = join(root, 'dist/main.js');

@@ -69,6 +69,7 @@ const create: Command = {
         email,
         emailVerified: values['email-verified'] ?? false,
         password,
+        generated: given === undefined,
         profile: {
           ...(values.name ? { name: values.name } : {}),
           ...(values['given-name'] ? { givenName: values['given-name'] } : {}),

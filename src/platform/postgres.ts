@@ -104,7 +104,7 @@ export function openPostgres(options: {
       lock_timeout: 1_000,
       idle_in_transaction_session_timeout: 5_000,
       // The last resort when the network swallows the answer: a caller is told within two seconds.
-      query_timeout: 1_500 * patience,
+      query_timeout: 1_400 * patience,
     },
     {
       statementNameGenerator: ({ sql }) => {

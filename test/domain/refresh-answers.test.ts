@@ -64,7 +64,7 @@ describe('an answer', () => {
   it('ends with its time, its grant, its owner and its client', async () => {
     const { grants, identity, clients } = opened.domain;
     const late = await spentToken();
-    await grants.keepAnswer(late.token, late.answer, late.of, 0);
+    await grants.keepAnswer(late.token, late.answer, late.of, -1);
     expect(await grants.findAnswer(late.token)).toBeUndefined();
 
     const ended = await spentToken();
@@ -109,8 +109,15 @@ describe('the grace', () => {
   it('is ten seconds by the database’s clock, to less than one', async () => {
     const { token } = await spentToken();
     expect(await inGrace(token)).toBe(true);
-    await usedAgo(token, 9.5);
-    expect(await inGrace(token)).toBe(true);
+    // Only a reading that was over before the tenth second tells anything.
+    let [answer, took] = [undefined as boolean | undefined, Number.POSITIVE_INFINITY];
+    while (took >= 450) {
+      const started = performance.now();
+      await usedAgo(token, 9.5);
+      answer = await inGrace(token);
+      took = performance.now() - started;
+    }
+    expect(answer).toBe(true);
     await usedAgo(token, 10.01);
     expect(await inGrace(token)).toBe(false);
   });
@@ -118,7 +125,7 @@ describe('the grace', () => {
   it('is the client’s own, and none where it wants none', async () => {
     const { token } = await spentToken();
     await allow(60);
-    await usedAgo(token, 59);
+    await usedAgo(token, 50);
     expect(await inGrace(token)).toBe(true);
     await allow(0);
     // Even one that was spent, as it seems, a moment after this.

@@ -24,7 +24,7 @@ let risk: ReturnType<typeof createRisk>;
 
 beforeAll(async () => {
   database = await freshDatabase();
-  postgres = openPostgres({ url: new Secret(database.url), poolSize: 8 });
+  postgres = openPostgres({ url: new Secret(database.url), poolSize: 8, patient: true });
   const keyring = createKeyring([oldKey]);
   risk = createRisk({ db: postgres.db, clock: systemClock, keyring });
 });

@@ -26,7 +26,7 @@ let otherNode: ReturnType<typeof createRisk>;
 
 beforeAll(async () => {
   database = await freshDatabase();
-  const open = () => openPostgres({ url: new Secret(database.url), poolSize: 8 });
+  const open = () => openPostgres({ url: new Secret(database.url), poolSize: 8, patient: true });
   postgres = open();
   elsewhere = open();
   const parts = { clock: systemClock, keyring: createKeyring([oldKey]) };

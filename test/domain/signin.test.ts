@@ -401,7 +401,7 @@ describe('an attempt', () => {
   });
 
   test('is gone when its time is up', async () => {
-    const { id } = await begun(0);
+    const { id } = await begun(-1);
     expect(await attempts.load(id)).toEqual({ kind: 'gone' });
     expect(await attempts.prove(id, 'password')).toBe(false);
     expect(await attempts.end(id)).toBe(false);
@@ -450,7 +450,7 @@ describe('an attempt', () => {
   });
 
   test('that ended by itself is cleared a day later', async () => {
-    const { id, accountId } = await begun(0);
+    const { id, accountId } = await begun(-1);
     await attempts.deleteExpired(100);
     const { db } = accounts.postgres;
     expect(await db.signInAttempt.count({ where: { accountId } })).toBe(1);

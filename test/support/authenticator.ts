@@ -12,11 +12,15 @@ export type Authenticator = {
 
 export function authenticator(secret: string): Authenticator {
   let shown = 0;
-  const current = () => Math.floor(Date.now() / 1000 / PERIOD_SECONDS);
   const codeAt = (step: number) => generateSync({ secret, epoch: step * PERIOD_SECONDS });
+  /** One time in a million a code is that of a step beside it, and taken for a used one. */
+  const isAmbiguous = (step: number) =>
+    [-2, -1, 1, 2].some((beside) => codeAt(step + beside) === codeAt(step));
+  const current = () => Math.floor(Date.now() / 1000 / PERIOD_SECONDS);
   return {
     async nextCode() {
-      const step = Math.max(current(), shown + 1);
+      let step = Math.max(current(), shown + 1);
+      while (isAmbiguous(step)) step += 1;
       // One step ahead is still taken, for clocks that run a little apart.
       while (step > current() + 1) await sleep(200);
       shown = step;

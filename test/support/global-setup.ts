@@ -20,7 +20,7 @@ import { applyQueueSchema } from '../../src/platform/job-queue-schema.js';
 import { applyMigrations } from '../../src/platform/migrate.js';
 import { findBrowser } from './chromium.js';
 import type { Missing } from './provided.js';
-import { startRedis } from './redis-server.js';
+import { startRedis, type TestRedis } from './redis-server.js';
 
 const TEMPLATE = 'latchkey_template';
 const PREFIX = 'latchkey-test-';
@@ -49,13 +49,14 @@ export default async function setUp(project: TestProject): Promise<() => Promise
     serverFlags: SERVER_SETTINGS.flatMap((setting) => ['-c', setting]),
     initdbFlags: ['--no-sync'],
   });
-  const redis = await startRedis(scratch);
+  let redis: TestRedis | undefined;
   async function tearDown(): Promise<void> {
     redis?.stop();
     await postgres.stop();
     await rm(scratch, { recursive: true, force: true });
   }
   try {
+    redis = await startRedis(scratch);
     await migrateTemplate(postgres);
   } catch (error) {
     await tearDown();
@@ -106,24 +107,25 @@ async function sweepAbandoned(): Promise<void> {
   for (const entry of await readdir(tmpdir())) {
     const pid = Number(entry.startsWith(PREFIX) && entry.slice(PREFIX.length).split('-')[0]);
     if (!(pid > 0) || isAlive(pid)) continue;
-    const scratch = join(tmpdir(), entry);
-    const lock = await readFile(join(scratch, 'postgres', 'postmaster.pid'), 'utf8').catch(
-      () => '',
-    );
-    const postmaster = Number(lock.split('\n')[0]);
-    try {
-      if (postmaster > 0 && isAlive(postmaster)) process.kill(postmaster, 'SIGQUIT');
-      await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
-    } catch {
-      // Gone by itself meanwhile, or somebody else's: neither is in our way.
-    }
+    // What another user has left behind is not ours to sweep, and in nobody's way.
+    await sweep(join(tmpdir(), entry)).catch(() => undefined);
   }
+}
+
+async function sweep(scratch: string): Promise<void> {
+  const lock = await readFile(join(scratch, 'postgres', 'postmaster.pid'), 'utf8').catch(() => '');
+  const postmaster = Number(lock.split('\n')[0]);
+  // After a restart of the machine the number is some other process's.
+  const command = await readFile(`/proc/${postmaster}/cmdline`, 'utf8').catch(() => '');
+  if (command.includes(scratch)) process.kill(postmaster, 'SIGQUIT');
+  await rm(scratch, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
 }
 
 function isAlive(pid: number): boolean {
   try {
     return process.kill(pid, 0);
-  } catch {
-    return false;
+  } catch (error) {
+    // Somebody else's process lives as well.
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -79,7 +79,11 @@ export function cleanEnvironment(): Record<string, string> {
  * For processes that live for seconds: compiling for the long run takes more time than it ever
  * gives back, and half of what a start takes.
  */
-export const SHORT_LIVED = ['--liftoff-only', '--no-opt', '--max-semi-space-size=64'] as const;
+export const SHORT_LIVED = [
+  ...['--liftoff-only', '--no-opt', '--max-semi-space-size=64'],
+  // As for the tests themselves: a `localhost` of two families, and a busy machine.
+  '--network-family-autoselection-attempt-timeout=10000',
+] as const;
 
 /** Runs `node dist/main.js` to its end. */
 export function runLatchkey(

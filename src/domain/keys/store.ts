@@ -22,7 +22,7 @@ const NOTHING = new Uint8Array();
 export function keysStore(db: Db) {
   return {
     async list(): Promise<SigningKeyRow[]> {
-      return db.signingKey.findMany({ orderBy: { createdAt: 'desc' } });
+      return db.signingKey.findMany({ orderBy: [{ createdAt: 'desc' }, { kid: 'asc' }] });
     },
 
     async lock(): Promise<void> {

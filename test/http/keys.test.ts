@@ -182,9 +182,7 @@ describe('the admin API', () => {
       published: [...upcoming].sort(),
       underWay: true,
     });
-    await expect
-      .poll(async () => (await published()).length, { timeout: 5_000 })
-      .toBe(2 * signingAlgs.length);
+    await expect.poll(async () => (await published()).length).toBe(2 * signingAlgs.length);
     expect((await listed()).filter(({ state }) => state === 'upcoming')).toHaveLength(4);
   });
 

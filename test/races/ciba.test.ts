@@ -1,7 +1,7 @@
 /** One request, many hands: over two nodes it is answered once and fetched once. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownerAt } from '../support/account.js';
-import { isBusy, patiently, untilAnswered } from '../support/busy.js';
+import { oneWon, patiently, untilAnswered } from '../support/busy.js';
 import {
   addDesk,
   answerOldest,
@@ -12,7 +12,7 @@ import {
   press,
   waitingPages,
 } from '../support/ciba.js';
-import { atOnce, basic, ORDERS, postToNode } from '../support/protocol.js';
+import { atOnce, basic, ORDERS, postToNode, type WireReply } from '../support/protocol.js';
 import { startTwoNodes, type TestServer } from '../support/server.js';
 import { demoClient } from '../support/shopper.js';
 import { browserAt, openPeople, type People } from '../support/sign-in.js';
@@ -66,31 +66,19 @@ test('what was approved is fetched once', async () => {
       const id = await asked(first, owner.person.email);
       await answerOldest(owner, 'approve');
       const replies = await atOnce(crowd, (index) => pollAt(index, id));
-      const told = replies.filter((reply) => !isBusy(reply));
-      const won = told.filter(({ status }) => status === 200).length;
-      expect(won).toBeLessThanOrEqual(1);
-      for (const { status, json } of told) {
-        if (status !== 200) expect([status, json.error]).toEqual([400, 'invalid_grant']);
-      }
-      if (told.length < crowd) return false;
-      expect(won).toBe(1);
-      return true;
+      return oneWon(replies, [400, 'invalid_grant']);
     });
   }
 }, 180_000);
+
+const isInTime = ({ json }: WireReply) => json.error === 'authorization_pending';
 
 test('of fifty polls at once one is in time, whichever node they reach', async () => {
   await untilAnswered(50, async (crowd) => {
     const owner = await someone();
     const id = await asked(first, owner.person.email);
     const replies = await atOnce(crowd, (index) => pollAt(index, id));
-    const said = replies.filter((reply) => !isBusy(reply)).map(({ json }) => json.error);
-    const inTime = said.filter((error) => error === 'authorization_pending').length;
-    expect(inTime).toBeLessThanOrEqual(1);
-    expect(said.filter((error) => error === 'slow_down').length).toBe(said.length - inTime);
-    if (said.length < crowd) return false;
-    expect(inTime).toBe(1);
-    return true;
+    return oneWon(replies, [400, 'slow_down'], isInTime);
   });
 }, 180_000);
 

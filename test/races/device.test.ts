@@ -1,6 +1,6 @@
 /** One code, many hands: over two nodes a device gets its tokens once, from one shopper. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { isBusy, untilAnswered } from '../support/busy.js';
+import { oneWon, untilAnswered } from '../support/busy.js';
 import {
   approve,
   DEVICE_CODE,
@@ -16,6 +16,7 @@ import {
   ORDERS,
   openDatabase,
   postToNode,
+  type WireReply,
   wire,
 } from '../support/protocol.js';
 import { startServer, type TestServer } from '../support/server.js';
@@ -61,31 +62,18 @@ test('a device code is redeemed once', async () => {
       const done = await approve(first, openBrowser(first), shown.user_code, await people.add());
       expect(heading(done)).toBe('Your device is connected');
       const replies = await atOnce(crowd, (index) => pollAt(index, shown.device_code));
-      const told = replies.filter((reply) => !isBusy(reply));
-      const won = told.filter(({ status }) => status === 200).length;
-      expect(won).toBeLessThanOrEqual(1);
-      for (const { status, json } of told) {
-        if (status !== 200) expect([status, json.error]).toEqual([400, 'invalid_grant']);
-      }
-      if (told.length < crowd) return false;
-      expect(won).toBe(1);
-      return true;
+      return oneWon(replies, [400, 'invalid_grant']);
     });
   }
 }, 180_000);
+
+const isInTime = ({ json }: WireReply) => json.error === 'authorization_pending';
 
 test('of fifty polls at once one is in time, whichever node they reach', async () => {
   await untilAnswered(50, async (crowd) => {
     const shown = await showCode(first);
     const replies = await atOnce(crowd, (index) => pollAt(index, shown.device_code));
-    const told = replies.filter((reply) => !isBusy(reply));
-    const errors = told.map(({ json }) => json.error);
-    const inTime = errors.filter((error) => error === 'authorization_pending').length;
-    expect(inTime).toBeLessThanOrEqual(1);
-    expect(errors.filter((error) => error === 'slow_down').length).toBe(told.length - inTime);
-    if (told.length < crowd) return false;
-    expect(inTime).toBe(1);
-    return true;
+    return oneWon(replies, [400, 'slow_down'], isInTime);
   });
 });
 

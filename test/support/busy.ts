@@ -4,6 +4,8 @@
  * by somebody whose answer was lost.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'vitest';
+import type { WireReply } from './protocol.js';
 
 /** Whether the server said that it is too busy, and nothing else. */
 export const isBusy = ({ status }: { readonly status: number }): boolean => status === 503;
@@ -36,4 +38,26 @@ export async function untilAnswered(
     if (await round(Math.max(4, crowd >> turn))) return;
   }
   throw new Error('the machine is too busy for four requests at once');
+}
+
+/**
+ * One winner at most, and everybody else gets a plain refusal: no 500, no half answer.
+ *
+ * @param refused the status and the error code of those who did not win
+ * @returns whether everybody was answered; then somebody has won
+ */
+export function oneWon(
+  replies: readonly WireReply[],
+  refused: readonly [status: number, error: string],
+  isWinner: (reply: WireReply) => boolean = ({ status }) => status === 200,
+): boolean {
+  const told = replies.filter((reply) => !isBusy(reply));
+  const won = told.filter(isWinner).length;
+  expect(won).toBeLessThanOrEqual(1);
+  for (const reply of told) {
+    if (!isWinner(reply)) expect([reply.status, reply.json.error]).toEqual(refused);
+  }
+  if (told.length < replies.length) return false;
+  expect(won).toBe(1);
+  return true;
 }
